@@ -1,0 +1,16 @@
+//! Close codes of the gateway, with Discord's own wording.
+
+/// A close code and the reason sent with it.
+pub(crate) type Code = (u16, &'static str);
+
+pub(crate) const GOING_AWAY: Code = (1001, "Going away.");
+pub(crate) const UNKNOWN_ERROR: Code = (4000, "Unknown error.");
+pub(crate) const UNKNOWN_OPCODE: Code = (4001, "Unknown opcode.");
+pub(crate) const DECODE_ERROR: Code = (4002, "Error while decoding payload.");
+pub(crate) const NOT_AUTHENTICATED: Code = (4003, "Not authenticated.");
+pub(crate) const AUTHENTICATION_FAILED: Code = (4004, "Authentication failed.");
+pub(crate) const ALREADY_AUTHENTICATED: Code = (4005, "Already authenticated.");
+pub(crate) const INVALID_SEQUENCE: Code = (4007, "Invalid seq.");
+pub(crate) const INVALID_SHARD: Code = (4010, "Invalid shard.");
+pub(crate) const INVALID_INTENTS: Code = (4013, "Invalid intent(s).");
+pub(crate) const DISALLOWED_INTENTS: Code = (4014, "Disallowed intent(s).");

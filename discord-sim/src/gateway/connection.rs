@@ -1,0 +1,279 @@
+//! One gateway connection, from HELLO to its close.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, watch};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use super::session::{Attachment, OUTLET, ResumeError};
+use super::{close, intents};
+use crate::state::{Shared, State};
+use crate::websocket::{self, Incoming, Payload};
+use crate::world::wire;
+
+const HEARTBEAT_INTERVAL_MS: u64 = 41_250;
+/// How long a session without a connection can be resumed.
+const RESUME_WINDOW: Duration = Duration::from_mins(1);
+
+/// Serves one client.
+pub(crate) async fn serve(stream: TcpStream, shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
+    let accepting = tokio_tungstenite::accept_async_with_config(stream, Some(websocket::config()));
+    let Ok(Ok(socket)) = tokio::time::timeout(websocket::HANDSHAKE, accepting).await else {
+        return;
+    };
+    let (outlet, inlet) = mpsc::channel(OUTLET);
+    let mut connection = Connection {
+        shared,
+        socket,
+        outlet: Some(outlet),
+        attachment: None,
+    };
+    let end = connection.run(inlet, &mut stop).await;
+    let Connection {
+        shared,
+        mut socket,
+        attachment,
+        ..
+    } = connection;
+    if let End::Server(code) = end {
+        websocket::close(&mut socket, code).await;
+    }
+    drop(socket);
+    if let Some(attachment) = attachment {
+        leave(&shared, &attachment, end, &mut stop).await;
+    }
+}
+
+/// Ends the session at once if the client said goodbye, else when nobody resumes it in time.
+async fn leave(
+    shared: &Shared,
+    attachment: &Attachment,
+    end: End,
+    stop: &mut watch::Receiver<bool>,
+) {
+    let said_goodbye = matches!(end, End::Client(Some(1000 | 1001)));
+    if !said_goodbye {
+        if !shared.change(|state| state.sessions.detach(attachment)) {
+            return;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(RESUME_WINDOW) => {}
+            _ = stop.changed() => {}
+        }
+    }
+    shared.change(|state| state.end_session(attachment));
+}
+
+/// Why a connection is over.
+#[derive(Clone, Copy)]
+enum End {
+    /// The client closed, with its code if it sent one.
+    Client(Option<u16>),
+    /// The server closes, with this code.
+    Server(close::Code),
+}
+
+struct Connection {
+    shared: Arc<Shared>,
+    socket: WebSocketStream<TcpStream>,
+    /// Handed to the session once there is one.
+    outlet: Option<mpsc::Sender<Utf8Bytes>>,
+    attachment: Option<Attachment>,
+}
+
+#[derive(Deserialize)]
+struct Identify {
+    token: String,
+    intents: u64,
+    #[serde(default)]
+    shard: Option<(u64, u64)>,
+}
+
+#[derive(Deserialize)]
+struct Resume {
+    token: String,
+    session_id: String,
+    seq: u64,
+}
+
+impl Connection {
+    async fn run(
+        &mut self,
+        mut inlet: mpsc::Receiver<Utf8Bytes>,
+        stop: &mut watch::Receiver<bool>,
+    ) -> End {
+        let hello = json!({
+            "t": null, "s": null, "op": 10,
+            "d": { "heartbeat_interval": HEARTBEAT_INTERVAL_MS, "_trace": [] },
+        });
+        if !websocket::send(&mut self.socket, hello.to_string()).await {
+            return End::Client(None);
+        }
+        loop {
+            let incoming = tokio::select! {
+                _ = stop.changed() => return End::Server(close::GOING_AWAY),
+                outgoing = inlet.recv() => {
+                    // None: the session has moved to another connection, or this one is too slow.
+                    let Some(text) = outgoing else { return End::Server(close::UNKNOWN_ERROR) };
+                    if !websocket::send(&mut self.socket, text).await {
+                        return End::Client(None);
+                    }
+                    continue;
+                }
+                incoming = websocket::receive(&mut self.socket) => incoming,
+            };
+            let handled = match incoming {
+                Incoming::Payload(payload) => self.handle(payload).await,
+                Incoming::Garbage => Err(close::DECODE_ERROR),
+                Incoming::Closed(code) => return End::Client(code),
+            };
+            if let Err(code) = handled {
+                return End::Server(code);
+            }
+        }
+    }
+
+    async fn handle(&mut self, payload: Payload) -> Result<(), close::Code> {
+        match (payload.op, &self.attachment) {
+            (1, _) => {
+                if !payload.d.is_null() && !payload.d.is_u64() {
+                    return Err(close::DECODE_ERROR);
+                }
+                let ack = json!({ "t": null, "s": null, "op": 11, "d": null });
+                websocket::send(&mut self.socket, ack.to_string()).await;
+                Ok(())
+            }
+            (2 | 6, Some(_)) => Err(close::ALREADY_AUTHENTICATED),
+            (2, None) => self.identify(parse(payload.d)?),
+            (6, None) => self.resume(parse(payload.d)?).await,
+            (3 | 4 | 8 | 31, None) => Err(close::NOT_AUTHENTICATED),
+            (op @ (3 | 4 | 8 | 31), Some(attachment)) => self
+                .shared
+                .change(|state| state.gateway_request(attachment, op, &payload.d)),
+            _ => Err(close::UNKNOWN_OPCODE),
+        }
+    }
+
+    fn identify(&mut self, identify: Identify) -> Result<(), close::Code> {
+        let shard = identify.shard.unwrap_or((0, 1));
+        if shard.0 >= shard.1 {
+            return Err(close::INVALID_SHARD);
+        }
+        if identify.intents & !intents::KNOWN != 0 {
+            return Err(close::INVALID_INTENTS);
+        }
+        let resume_url = format!("ws://127.0.0.1:{}", self.shared.ports.gateway);
+        let outlet = self.outlet.take().ok_or(close::ALREADY_AUTHENTICATED)?;
+        let attachment = self.shared.change(|state| {
+            let bot = state
+                .find_bot(&identify.token)
+                .ok_or(close::AUTHENTICATION_FAILED)?;
+            let wanted = identify.intents & intents::PRIVILEGED;
+            if wanted & !bot.privileged_intents != 0 {
+                return Err(close::DISALLOWED_INTENTS);
+            }
+            let bot = bot.id;
+            let attachment = state.sessions.open(bot, identify.intents, shard, outlet);
+            state.greet(&attachment, shard, &resume_url);
+            let name = state.name_of(bot);
+            state.note(format!("{name} logged in"));
+            Ok(attachment)
+        })?;
+        self.attachment = Some(attachment);
+        Ok(())
+    }
+
+    async fn resume(&mut self, resume: Resume) -> Result<(), close::Code> {
+        let outlet = self.outlet.clone().ok_or(close::ALREADY_AUTHENTICATED)?;
+        let resumed = self.shared.change(|state| {
+            let bot = state
+                .find_bot(&resume.token)
+                .ok_or(close::AUTHENTICATION_FAILED)?
+                .id;
+            Ok(state
+                .sessions
+                .resume(bot, &resume.session_id, resume.seq, outlet))
+        })?;
+        match resumed {
+            Ok(attachment) => {
+                // From here on only the session holds the outlet: dropping it there ends us.
+                self.outlet = None;
+                self.attachment = Some(attachment);
+                Ok(())
+            }
+            Err(ResumeError::Ahead) => Err(close::INVALID_SEQUENCE),
+            Err(ResumeError::Unknown) => {
+                let invalid = json!({ "t": null, "s": null, "op": 9, "d": false });
+                websocket::send(&mut self.socket, invalid.to_string()).await;
+                Ok(())
+            }
+        }
+    }
+}
+
+impl State {
+    /// READY, then a `GUILD_CREATE` for each guild of the shard.
+    fn greet(&mut self, attachment: &Attachment, shard: (u64, u64), resume_url: &str) {
+        let Some(session) = self.sessions.current(attachment) else {
+            return;
+        };
+        let (bot, wanted) = (session.application, session.intents);
+        let guilds = self.guilds.iter().filter(|guild| {
+            guild.members.contains_key(&bot) && (guild.id >> 22) % shard.1 == shard.0
+        });
+        let guilds = guilds.map(|guild| guild.id).collect::<Vec<_>>();
+        let unavailable = guilds
+            .iter()
+            .map(|id| json!({ "id": id.to_string(), "unavailable": true }));
+        let ready = json!({
+            "v": 10,
+            "user": self.users.get(&bot).map(|user| wire::current_user(user, false)),
+            "user_settings": {},
+            "user_settings_proto": null,
+            "relationships": [],
+            "private_channels": [],
+            "presences": [],
+            "guild_join_requests": [],
+            "guilds": unavailable.collect::<Vec<_>>(),
+            "session_id": attachment.session,
+            "session_type": "normal",
+            "resume_gateway_url": resume_url,
+            "geo_ordered_rtc_regions": [],
+            "auth": {},
+            "shard": [shard.0, shard.1],
+            "application": { "id": bot.to_string(), "flags": 0 },
+            "_trace": [],
+        });
+        let mut events = vec![("READY", ready)];
+        if wanted & intents::GUILDS != 0 {
+            let created = guilds
+                .iter()
+                .filter_map(|id| self.guild_create(*id, bot, wanted));
+            events.extend(created.map(|data| ("GUILD_CREATE", data)));
+        }
+        if let Some(session) = self.sessions.current(attachment) {
+            for (event, data) in events {
+                session.send(event, &data);
+            }
+        }
+        self.sessions.set_ready(attachment);
+    }
+
+    /// A guild as this bot is told of it: with all members only if it asked for presences,
+    /// else with itself and those in voice.
+    pub(crate) fn guild_create(&self, guild: u64, bot: u64, wanted: u64) -> Option<Value> {
+        let guild = self.find_guild(guild)?;
+        let everyone = wanted & intents::GUILD_PRESENCES != 0;
+        let shown = |user| everyone || user == bot || guild.voice.contains_key(&user);
+        Some(wire::guild_create(self, guild, bot, shown))
+    }
+}
+
+fn parse<T: for<'de> Deserialize<'de>>(data: Value) -> Result<T, close::Code> {
+    serde_json::from_value(data).map_err(|_| close::DECODE_ERROR)
+}

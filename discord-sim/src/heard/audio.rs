@@ -1,0 +1,183 @@
+//! Decoded audio and what can be measured on it.
+
+use std::time::Duration;
+
+use opus2::{Channels, Decoder};
+
+use super::{Frame, frequency};
+
+const SAMPLE_RATE: u32 = 48_000;
+/// The longest Opus frame there is, 120 ms, in samples of both channels.
+const LONGEST_FRAME: usize = 5_760 * 2;
+
+/// Sound as 48 kHz stereo.
+#[derive(Clone, Debug, Default)]
+pub struct Audio {
+    /// Left and right in turn.
+    pub samples: Vec<i16>,
+    /// Frames that were no valid Opus; they are missing from the samples.
+    pub decode_errors: usize,
+}
+
+impl Audio {
+    /// Decodes runs of frames, each by a fresh decoder, and joins them.
+    pub(crate) fn decode<'a>(runs: impl IntoIterator<Item = &'a [Frame]>) -> Audio {
+        let mut audio = Audio::default();
+        let mut buffer = vec![0; LONGEST_FRAME];
+        for run in runs {
+            let Ok(mut decoder) = Decoder::new(SAMPLE_RATE, Channels::Stereo) else {
+                audio.decode_errors += run.len();
+                continue;
+            };
+            for frame in run {
+                match decoder.decode(&frame.opus, &mut buffer, false) {
+                    Ok(samples) => audio.samples.extend(&buffer[..samples * 2]),
+                    Err(_) => audio.decode_errors += 1,
+                }
+            }
+        }
+        audio
+    }
+
+    /// How long it lasts.
+    pub fn duration(&self) -> Duration {
+        let samples = u64::try_from(self.samples.len() / 2).unwrap_or(u64::MAX);
+        Duration::from_micros(samples.saturating_mul(1_000_000) / u64::from(SAMPLE_RATE))
+    }
+
+    /// The strongest frequency in Hz, both channels together; `None` for silence.
+    ///
+    /// On a pure tone of 100 ms or more it is off by much less than 1 Hz.
+    pub fn frequency_hz(&self) -> Option<f64> {
+        let mono = self
+            .samples
+            .chunks_exact(2)
+            .map(|pair| f32::from(pair[0]) + f32::from(pair[1]));
+        frequency::strongest(&mono.collect::<Vec<_>>(), f64::from(SAMPLE_RATE))
+    }
+
+    /// The level (root mean square) in decibels below full scale; a full sine has -3.0,
+    /// silence negative infinity.
+    pub fn level_dbfs(&self) -> f64 {
+        let energy = self
+            .samples
+            .iter()
+            .map(|sample| f64::from(*sample).powi(2))
+            .sum::<f64>();
+        let count = u32::try_from(self.samples.len().max(1)).unwrap_or(u32::MAX);
+        let mean = energy / f64::from(count);
+        20.0 * (mean.sqrt() / f64::from(i16::MAX)).log10()
+    }
+
+    /// The loudest sample, from 0 to 32768.
+    pub fn peak(&self) -> u16 {
+        self.samples
+            .iter()
+            .map(|sample| sample.unsigned_abs())
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// The same as a WAV file.
+    pub fn to_wav(&self) -> Vec<u8> {
+        let bytes = u32::try_from(self.samples.len() * 2).unwrap_or(u32::MAX - 36);
+        let mut wav = Vec::with_capacity(44 + self.samples.len() * 2);
+        wav.extend(b"RIFF");
+        wav.extend((36 + bytes).to_le_bytes());
+        wav.extend(b"WAVEfmt ");
+        wav.extend(16_u32.to_le_bytes());
+        wav.extend(1_u16.to_le_bytes()); // uncompressed
+        wav.extend(2_u16.to_le_bytes()); // channels
+        wav.extend(SAMPLE_RATE.to_le_bytes());
+        wav.extend((SAMPLE_RATE * 4).to_le_bytes()); // bytes a second
+        wav.extend(4_u16.to_le_bytes()); // bytes for both channels
+        wav.extend(16_u16.to_le_bytes()); // bits
+        wav.extend(b"data");
+        wav.extend(bytes.to_le_bytes());
+        wav.extend(self.samples.iter().flat_map(|sample| sample.to_le_bytes()));
+        wav
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Instant;
+
+    use super::*;
+
+    /// Encodes a stereo sine as a client would.
+    fn sine(hz: f32, seconds: f32, amplitude: f32) -> Vec<Frame> {
+        let mode = opus2::Application::Audio;
+        let mut encoder = opus2::Encoder::new(SAMPLE_RATE, Channels::Stereo, mode).unwrap();
+        let mut frames = Vec::new();
+        for frame in 0..(seconds * 50.0) as u32 {
+            let sample = |n: u32| {
+                let t = (frame * 960 + n) as f32 / 48_000.0;
+                (t * hz * std::f32::consts::TAU).sin() * amplitude
+            };
+            let input = (0..960)
+                .flat_map(|n| [sample(n), sample(n)])
+                .collect::<Vec<_>>();
+            let opus = Arc::from(encoder.encode_vec_float(&input, 1_500).unwrap());
+            frames.push(Frame {
+                sequence: 0,
+                timestamp: 0,
+                arrival: Instant::now(),
+                opus,
+            });
+        }
+        frames
+    }
+
+    #[test]
+    fn finds_frequency_level_and_length_of_a_tone() {
+        for (hz, seconds) in [(440.0, 0.2), (440.0, 3.0), (87.3, 1.0), (5_000.5, 1.0)] {
+            let audio = Audio::decode([sine(hz, seconds, 0.5).as_slice()]);
+            let found = audio.frequency_hz().unwrap();
+            assert!(
+                (found - f64::from(hz)).abs() < 0.5,
+                "{hz} Hz for {seconds} s: {found}"
+            );
+            assert!(
+                (audio.level_dbfs() + 9.03).abs() < 0.6,
+                "{}",
+                audio.level_dbfs()
+            );
+            assert!((audio.duration().as_secs_f32() - seconds).abs() < 0.001);
+            assert_eq!(audio.decode_errors, 0);
+        }
+    }
+
+    #[test]
+    fn silence_has_no_frequency() {
+        let audio = Audio {
+            samples: vec![0; 9_600],
+            decode_errors: 0,
+        };
+        assert_eq!(audio.frequency_hz(), None);
+        assert_eq!(audio.level_dbfs(), f64::NEG_INFINITY);
+        assert_eq!(Audio::default().frequency_hz(), None);
+    }
+
+    #[test]
+    fn counts_what_is_no_opus() {
+        let mut frames = sine(440.0, 0.1, 0.5);
+        frames[2].opus = Arc::from(&[0xff_u8, 0xff, 0xff][..]);
+        let audio = Audio::decode([frames.as_slice()]);
+        assert_eq!(audio.decode_errors, 1);
+        assert_eq!(audio.samples.len(), 4 * 960 * 2);
+    }
+
+    #[test]
+    fn wav_has_the_right_sizes() {
+        let audio = Audio {
+            samples: vec![1, -1, 2, -2],
+            decode_errors: 0,
+        };
+        let wav = audio.to_wav();
+        assert_eq!(wav.len(), 44 + 8);
+        assert_eq!(&wav[4..8], 44_u32.to_le_bytes());
+        assert_eq!(&wav[40..], [8, 0, 0, 0, 1, 0, 255, 255, 2, 0, 254, 255]);
+    }
+}

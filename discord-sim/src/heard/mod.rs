@@ -1,0 +1,136 @@
+//! What a bot was heard to play: counters, utterances, and their decoded audio.
+//!
+//! Returned by [`Sim::heard`](crate::Sim::heard) and
+//! [`Sim::wait_utterance`](crate::Sim::wait_utterance). Opus is decoded only when
+//! [`Utterance::audio`] or [`Heard::audio`] is called.
+
+mod audio;
+mod frequency;
+pub(crate) mod recording;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+pub use audio::Audio;
+
+/// One Opus frame as it arrived, decrypted.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// RTP sequence number.
+    pub sequence: u16,
+    /// RTP timestamp, in samples at 48 kHz.
+    pub timestamp: u32,
+    /// When the packet arrived.
+    pub arrival: Instant,
+    /// The Opus frame.
+    pub opus: Arc<[u8]>,
+}
+
+/// Everything heard from one bot in one guild.
+///
+/// The counters run from the start or the last clearing; utterances older than
+/// [`Settings::recording`](crate::Settings) are left out.
+#[derive(Clone, Debug, Default)]
+pub struct Heard {
+    /// Packets that were decrypted, silence included.
+    pub packets: usize,
+    /// Those of them that were Opus silence frames.
+    pub silence_frames: usize,
+    /// Packets within a sound that did not carry the number after the one before.
+    pub sequence_breaks: usize,
+    /// Packets within a sound whose timestamp did not follow from the one before.
+    pub timestamp_breaks: usize,
+    /// Packets that the connection's key did not open.
+    pub decrypt_failures: usize,
+    /// When the first packet arrived.
+    pub first_packet: Option<Instant>,
+    /// When the last packet arrived.
+    pub last_packet: Option<Instant>,
+    /// The sounds, oldest first.
+    pub utterances: Vec<Utterance>,
+}
+
+impl Heard {
+    /// How long all sounds last together.
+    pub fn duration(&self) -> Duration {
+        self.utterances.iter().map(Utterance::duration).sum()
+    }
+
+    /// All sounds, one after the other. Decoding is work: about a millisecond per second.
+    pub fn audio(&self) -> Audio {
+        Audio::decode(
+            self.utterances
+                .iter()
+                .map(|utterance| utterance.frames.as_slice()),
+        )
+    }
+}
+
+/// One sound: from the first audible frame to the last before five silence frames, a pause,
+/// or the end of the connection.
+#[derive(Clone, Debug)]
+pub struct Utterance {
+    /// Its place among all sounds of this bot in this guild, counted from 0.
+    pub index: usize,
+    /// Whether it is over.
+    pub ended: bool,
+    /// Its frames in order of arrival, without the silence at its end.
+    pub frames: Vec<Frame>,
+}
+
+impl Utterance {
+    /// How long it lasts when played.
+    pub fn duration(&self) -> Duration {
+        let samples = self
+            .frames
+            .iter()
+            .map(|frame| recording::samples_of(&frame.opus));
+        samples
+            .map(|samples| Duration::from_micros(u64::from(samples) * 1_000_000 / 48_000))
+            .sum()
+    }
+
+    /// When its first packet arrived.
+    pub fn started_at(&self) -> Option<Instant> {
+        self.frames.first().map(|frame| frame.arrival)
+    }
+
+    /// Packets that did not carry the number after the one before.
+    pub fn sequence_breaks(&self) -> usize {
+        let follows = |pair: &&[Frame]| pair[1].sequence == pair[0].sequence.wrapping_add(1);
+        self.frames.windows(2).filter(|pair| !follows(pair)).count()
+    }
+
+    /// Packets whose timestamp did not follow from the one before.
+    pub fn timestamp_breaks(&self) -> usize {
+        let follows = |pair: &&[Frame]| {
+            let samples = recording::samples_of(&pair[0].opus);
+            pair[1].timestamp == pair[0].timestamp.wrapping_add(samples)
+        };
+        self.frames.windows(2).filter(|pair| !follows(pair)).count()
+    }
+
+    /// The time between each packet and the next.
+    pub fn gaps(&self) -> Vec<Duration> {
+        let gap = |pair: &[Frame]| pair[1].arrival.saturating_duration_since(pair[0].arrival);
+        self.frames.windows(2).map(gap).collect()
+    }
+
+    /// Packets a second, by their time of arrival; `None` for fewer than two.
+    pub fn packets_per_second(&self) -> Option<f64> {
+        let [first, .., last] = self.frames.as_slice() else {
+            return None;
+        };
+        let seconds = last
+            .arrival
+            .saturating_duration_since(first.arrival)
+            .as_secs_f64();
+        let steps = u32::try_from(self.frames.len() - 1).ok()?;
+        (seconds > 0.0).then(|| f64::from(steps) / seconds)
+    }
+
+    /// Its sound. Decoding is work: about a millisecond per second.
+    pub fn audio(&self) -> Audio {
+        Audio::decode([self.frames.as_slice()])
+    }
+}

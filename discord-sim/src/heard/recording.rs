@@ -1,0 +1,374 @@
+//! What one bot has sent in one guild: counters for ever, packets for a while.
+//!
+//! Written by the UDP task, one packet at a time; read by [`Heard`](super::Heard). Nothing
+//! is decoded here.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Frame, Heard, Utterance};
+use crate::voice::Header;
+
+/// The Opus frame that clients send when they fall silent.
+const SILENCE: [u8; 3] = [0xf8, 0xff, 0xfe];
+/// So many of them in a row end a sound.
+const SILENCE_RUN: u32 = 5;
+/// A hole this long ends a sound too.
+const PAUSE: Duration = Duration::from_millis(200);
+/// Unless numbers and timestamps carry on as if there was no hole: then it was a busy
+/// machine, up to this long.
+const STALL: Duration = Duration::from_secs(1);
+
+/// The packets and counters of one bot in one guild.
+#[derive(Debug)]
+pub(crate) struct Recording {
+    keep: Duration,
+    frames: VecDeque<Frame>,
+    /// How many frames were forgotten at the front.
+    forgotten: usize,
+    spans: VecDeque<Span>,
+    next_index: usize,
+    silence_run: u32,
+    last: Option<Last>,
+    totals: Heard,
+}
+
+/// One utterance, as positions in the list of all frames there ever were.
+#[derive(Debug)]
+struct Span {
+    index: usize,
+    from: usize,
+    /// After the last frame that is not silence.
+    to: usize,
+    open: bool,
+}
+
+#[derive(Debug)]
+struct Last {
+    header: Header,
+    samples: u32,
+    arrival: Instant,
+}
+
+impl Recording {
+    pub(crate) fn new(keep: Duration) -> Recording {
+        Recording {
+            keep,
+            frames: VecDeque::new(),
+            forgotten: 0,
+            spans: VecDeque::new(),
+            next_index: 0,
+            silence_run: 0,
+            last: None,
+            totals: Heard::default(),
+        }
+    }
+
+    /// Adds a decrypted packet.
+    pub(crate) fn add(&mut self, header: Header, opus: &[u8], arrival: Instant) {
+        self.count(header, arrival);
+        let silence = opus == SILENCE;
+        self.totals.packets += 1;
+        self.totals.first_packet.get_or_insert(arrival);
+        self.totals.last_packet = Some(arrival);
+        if silence {
+            self.totals.silence_frames += 1;
+            self.silence_run += 1;
+            if self.silence_run >= SILENCE_RUN {
+                self.end_utterance();
+            }
+        } else {
+            self.silence_run = 0;
+        }
+        self.keep_frame(header, opus, arrival, silence);
+        self.last = Some(Last {
+            header,
+            samples: samples_of(opus),
+            arrival,
+        });
+        self.forget(arrival);
+    }
+
+    /// Counts a packet that the connection's key does not open.
+    pub(crate) fn add_undecryptable(&mut self) {
+        self.totals.decrypt_failures += 1;
+    }
+
+    /// The connection has ended, and with it whatever was being said.
+    pub(crate) fn interrupt(&mut self) {
+        self.end_utterance();
+        self.last = None;
+    }
+
+    /// Forgets everything; the next utterance is the first again.
+    pub(crate) fn clear(&mut self) {
+        *self = Recording::new(self.keep);
+    }
+
+    /// How many packets were decrypted.
+    pub(crate) fn packets(&self) -> usize {
+        self.totals.packets
+    }
+
+    /// A copy of all that is kept.
+    pub(crate) fn heard(&self, now: Instant) -> Heard {
+        let utterances = self
+            .spans
+            .iter()
+            .map(|span| self.utterance(span, now))
+            .collect();
+        Heard {
+            utterances,
+            ..self.totals.clone()
+        }
+    }
+
+    /// The utterance with this index, if it has begun and is not forgotten.
+    pub(crate) fn find_utterance(&self, index: usize, now: Instant) -> Option<Utterance> {
+        let span = self.spans.iter().find(|span| span.index == index)?;
+        Some(self.utterance(span, now))
+    }
+
+    /// The last frames, at most so many, and when the last one came.
+    pub(crate) fn tail(&self, frames: usize) -> (Vec<Frame>, Option<Instant>) {
+        let skipped = self.frames.len().saturating_sub(frames);
+        (
+            self.frames.iter().skip(skipped).cloned().collect(),
+            self.totals.last_packet,
+        )
+    }
+
+    /// When a silence from now on would count as the end of what is being said.
+    pub(crate) fn falls_silent_at(&self) -> Option<Instant> {
+        self.last.as_ref().map(|last| last.arrival + STALL)
+    }
+
+    /// Compares the packet with the one before it.
+    fn count(&mut self, header: Header, arrival: Instant) {
+        let Some(last) = &self.last else { return };
+        if last.header.ssrc != header.ssrc {
+            self.end_utterance();
+            return;
+        }
+        let in_sequence = header.sequence == last.header.sequence.wrapping_add(1);
+        let expected = last.header.timestamp.wrapping_add(last.samples);
+        let in_time = header.timestamp == expected;
+        let gap = arrival.saturating_duration_since(last.arrival);
+        let stalled = in_sequence && in_time && gap <= STALL;
+        if gap > PAUSE && !stalled {
+            self.end_utterance();
+        }
+        // Between sounds both may jump: silence takes time too, and songbird counts ticks in
+        // which it sends nothing.
+        if self.spans.back().is_some_and(|span| span.open) {
+            self.totals.sequence_breaks += usize::from(!in_sequence);
+            self.totals.timestamp_breaks += usize::from(!in_time);
+        }
+    }
+
+    fn keep_frame(&mut self, header: Header, opus: &[u8], arrival: Instant, silence: bool) {
+        let speaking = self.spans.back().is_some_and(|span| span.open);
+        if silence && !speaking {
+            return;
+        }
+        let place = self.forgotten + self.frames.len();
+        if !speaking {
+            let index = self.next_index;
+            self.spans.push_back(Span {
+                index,
+                from: place,
+                to: place,
+                open: true,
+            });
+            self.next_index += 1;
+        }
+        if let Some(span) = self.spans.back_mut().filter(|_| !silence) {
+            span.to = place + 1;
+        }
+        let Header {
+            sequence,
+            timestamp,
+            ..
+        } = header;
+        self.frames.push_back(Frame {
+            sequence,
+            timestamp,
+            arrival,
+            opus: Arc::from(opus),
+        });
+    }
+
+    fn end_utterance(&mut self) {
+        self.silence_run = 0;
+        if let Some(span) = self.spans.back_mut() {
+            span.open = false;
+        }
+    }
+
+    fn forget(&mut self, now: Instant) {
+        let old = |frame: &Frame| now.saturating_duration_since(frame.arrival) > self.keep;
+        while self.frames.front().is_some_and(old) {
+            self.frames.pop_front();
+            self.forgotten += 1;
+        }
+        while self
+            .spans
+            .front()
+            .is_some_and(|span| !span.open && span.to <= self.forgotten)
+        {
+            self.spans.pop_front();
+        }
+    }
+
+    fn utterance(&self, span: &Span, now: Instant) -> Utterance {
+        let from = span.from.saturating_sub(self.forgotten);
+        let to = span.to.saturating_sub(self.forgotten);
+        let frames = self.frames.range(from.min(to)..to).cloned().collect();
+        let silent = self.falls_silent_at().is_none_or(|at| now >= at);
+        Utterance {
+            index: span.index,
+            ended: !span.open || silent,
+            frames,
+        }
+    }
+}
+
+/// How many samples (at 48 kHz, per channel) an Opus frame holds; 0 if it is none.
+pub(super) fn samples_of(opus: &[u8]) -> u32 {
+    let samples = opus2::packet::get_nb_samples(opus, 48_000).unwrap_or(0);
+    u32::try_from(samples).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A 20 ms frame of the same shape as any encoder's, with nothing in it.
+    const SOUND: [u8; 4] = [0xfc, 0x01, 0x02, 0x03];
+
+    struct Sender {
+        recording: Recording,
+        sequence: u16,
+        timestamp: u32,
+        at: Instant,
+    }
+
+    impl Sender {
+        fn new(keep: Duration) -> Sender {
+            let recording = Recording::new(keep);
+            Sender {
+                recording,
+                sequence: u16::MAX - 2,
+                timestamp: u32::MAX - 959,
+                at: Instant::now(),
+            }
+        }
+
+        fn send(&mut self, opus: &[u8], count: usize) {
+            for _ in 0..count {
+                let packet = [
+                    &[0x80, 0x78][..],
+                    &self.sequence.to_be_bytes(),
+                    &self.timestamp.to_be_bytes(),
+                    &1u32.to_be_bytes(),
+                ]
+                .concat();
+                self.recording
+                    .add(Header::parse(&packet).unwrap(), opus, self.at);
+                self.sequence = self.sequence.wrapping_add(1);
+                self.timestamp = self.timestamp.wrapping_add(960);
+                self.at += Duration::from_millis(20);
+            }
+        }
+
+        fn heard(&self) -> Heard {
+            self.recording.heard(self.at)
+        }
+    }
+
+    #[test]
+    fn five_silence_frames_part_two_sounds() {
+        let mut sender = Sender::new(Duration::from_mins(1));
+        sender.send(&SOUND, 10);
+        sender.send(&SILENCE, 5);
+        sender.send(&SILENCE, 3);
+        sender.send(&SOUND, 7);
+        let heard = sender.heard();
+        assert_eq!((heard.packets, heard.silence_frames), (25, 8));
+        assert_eq!((heard.sequence_breaks, heard.timestamp_breaks), (0, 0));
+        let lengths = heard
+            .utterances
+            .iter()
+            .map(|u| u.frames.len())
+            .collect::<Vec<_>>();
+        assert_eq!(lengths, [10, 7]);
+        assert!(heard.utterances[0].ended && !heard.utterances[1].ended);
+        assert_eq!(heard.utterances[0].duration(), Duration::from_millis(200));
+    }
+
+    #[test]
+    fn fewer_silence_frames_are_part_of_the_sound() {
+        let mut sender = Sender::new(Duration::from_mins(1));
+        sender.send(&SOUND, 2);
+        sender.send(&SILENCE, 4);
+        sender.send(&SOUND, 2);
+        assert_eq!(sender.heard().utterances[0].frames.len(), 8);
+    }
+
+    #[test]
+    fn a_pause_parts_sounds_but_a_stall_does_not() {
+        let mut sender = Sender::new(Duration::from_mins(1));
+        sender.send(&SOUND, 3);
+        sender.at += Duration::from_millis(400);
+        sender.send(&SOUND, 3);
+        assert_eq!(
+            sender.heard().utterances.len(),
+            1,
+            "numbers carried on: a stall"
+        );
+        sender.at += Duration::from_millis(400);
+        sender.timestamp = sender.timestamp.wrapping_add(48_000);
+        sender.send(&SOUND, 3);
+        let heard = sender.heard();
+        assert_eq!(heard.utterances.len(), 2);
+        assert_eq!(
+            heard.timestamp_breaks, 0,
+            "a jump between sounds is no break"
+        );
+    }
+
+    #[test]
+    fn counts_lost_packets_and_jumps() {
+        let mut sender = Sender::new(Duration::from_mins(1));
+        sender.send(&SOUND, 3);
+        sender.sequence += 1;
+        sender.timestamp += 960;
+        sender.send(&SOUND, 3);
+        let heard = sender.heard();
+        assert_eq!((heard.sequence_breaks, heard.timestamp_breaks), (1, 1));
+        assert_eq!(heard.utterances[0].sequence_breaks(), 1);
+    }
+
+    #[test]
+    fn forgets_what_is_too_old_and_keeps_indexes() {
+        let mut sender = Sender::new(Duration::from_millis(200));
+        for _ in 0..3 {
+            sender.send(&SOUND, 8);
+            sender.send(&SILENCE, 5);
+        }
+        let heard = sender.heard();
+        assert_eq!(heard.packets, 39, "counters are for ever");
+        let indexes = heard.utterances.iter().map(|u| u.index).collect::<Vec<_>>();
+        assert_eq!(indexes, [2]);
+        assert!(sender.recording.frames.len() <= 11);
+    }
+
+    #[test]
+    fn an_end_of_the_connection_ends_the_sound() {
+        let mut sender = Sender::new(Duration::from_mins(1));
+        sender.send(&SOUND, 3);
+        sender.recording.interrupt();
+        assert!(sender.heard().utterances[0].ended);
+    }
+}

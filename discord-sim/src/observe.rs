@@ -1,0 +1,167 @@
+//! Watching the bot: its requests, its commands, where it is and what it is heard to play.
+//!
+//! "The bot" is the first application's; waiting never polls.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::heard::recording::Recording;
+use crate::heard::{Heard, Utterance};
+use crate::sim::Sim;
+use crate::state::{RequestRecord, Shared, State};
+
+impl Sim {
+    /// The requests to OAuth and REST, oldest first; the last ten thousand.
+    pub fn requests(&self) -> Vec<RequestRecord> {
+        self.shared.read(State::requests)
+    }
+
+    /// Forgets the requests so far.
+    pub fn clear_requests(&self) {
+        self.shared.change(State::clear_requests);
+    }
+
+    /// The commands the bot has registered, global ones and those of guilds, as REST
+    /// returns them.
+    pub fn commands(&self) -> Vec<Value> {
+        let bot = self.application().id;
+        self.shared.read(|state| state.commands.all_of(bot))
+    }
+
+    /// Waits until the bot has registered a command of this name.
+    pub async fn wait_command(&self, name: &str, timeout: Duration) -> bool {
+        let bot = self.application().id;
+        let named = |command: &Value| command["name"] == name;
+        self.shared
+            .wait_for(timeout, |state| {
+                state.commands.all_of(bot).iter().any(named).then_some(())
+            })
+            .await
+            .is_some()
+    }
+
+    /// Moves the simulated time forward: OAuth codes and tokens, time-outs and new ids
+    /// follow it.
+    pub fn advance_clock(&self, by: Duration) {
+        self.shared.change(|state| state.advance_clock(by));
+    }
+
+    /// Waits until the bot is logged in and has been told of all its guilds.
+    pub async fn wait_bot_ready(&self, timeout: Duration) -> bool {
+        let bot = self.application().id;
+        let ready = self
+            .shared
+            .wait_for(timeout, |state| state.sessions.is_ready(bot).then_some(()));
+        ready.await.is_some()
+    }
+
+    /// The voice channel the bot is shown in.
+    pub fn bot_voice_channel(&self, guild: u64) -> Option<u64> {
+        let bot = self.application().id;
+        self.shared
+            .read(|state| Some(state.find_guild(guild)?.voice.get(&bot)?.channel))
+    }
+
+    /// Waits until the bot is in this voice channel, or in any, and can send audio.
+    pub async fn wait_bot_in_voice(
+        &self,
+        guild: u64,
+        channel: Option<u64>,
+        timeout: Duration,
+    ) -> bool {
+        let bot = self.application().id;
+        let arrived = self.shared.wait_for(timeout, |state| {
+            let now = state.find_guild(guild)?.voice.get(&bot)?.channel;
+            let there = channel.is_none_or(|channel| channel == now);
+            (there && state.tickets.is_connected(guild, bot)).then_some(())
+        });
+        arrived.await.is_some()
+    }
+
+    /// Waits until the bot is in no voice channel of the guild.
+    pub async fn wait_bot_out_of_voice(&self, guild: u64, timeout: Duration) -> bool {
+        let bot = self.application().id;
+        let left = self.shared.wait_for(timeout, |state| {
+            (!state.find_guild(guild)?.voice.contains_key(&bot)).then_some(())
+        });
+        left.await.is_some()
+    }
+
+    /// What the bot was heard to play in a guild.
+    pub fn heard(&self, guild: u64) -> Heard {
+        self.heard_from(self.application().id, guild)
+    }
+
+    /// What one of several bots was heard to play in a guild.
+    pub fn heard_from(&self, bot: u64, guild: u64) -> Heard {
+        self.shared
+            .hub
+            .read(guild, bot, |recording| recording.heard(Instant::now()))
+    }
+
+    /// Forgets what was heard in a guild; the next sound is number 0 again.
+    pub fn clear_heard(&self, guild: u64) {
+        self.shared
+            .hub
+            .change(guild, self.application().id, Recording::clear);
+    }
+
+    /// Waits until the `n`-th sound, counted from 0, has ended.
+    pub async fn wait_utterance(
+        &self,
+        guild: u64,
+        n: usize,
+        timeout: Duration,
+    ) -> Option<Utterance> {
+        let bot = self.application().id;
+        wait_utterance(&self.shared, guild, bot, n, timeout).await
+    }
+
+    /// Waits until so many packets have come.
+    pub async fn wait_packets(&self, guild: u64, at_least: usize, timeout: Duration) -> bool {
+        let bot = self.application().id;
+        let hub = &self.shared.hub;
+        let mut heard = hub.subscribe();
+        let enough = || hub.read(guild, bot, |recording| recording.packets() >= at_least);
+        let waiting = heard.wait_for(|_| enough());
+        tokio::time::timeout(timeout, waiting)
+            .await
+            .is_ok_and(|waited| waited.is_ok())
+    }
+}
+
+async fn wait_utterance(
+    shared: &Shared,
+    guild: u64,
+    bot: u64,
+    n: usize,
+    timeout: Duration,
+) -> Option<Utterance> {
+    let deadline = Instant::now() + timeout;
+    let mut heard = shared.hub.subscribe();
+    loop {
+        heard.borrow_and_update();
+        let now = Instant::now();
+        let (found, silent_at) = shared.hub.read(guild, bot, |recording| {
+            (
+                recording.find_utterance(n, now),
+                recording.falls_silent_at(),
+            )
+        });
+        let begun = found.is_some();
+        if let Some(utterance) = found.filter(|utterance| utterance.ended) {
+            return Some(utterance);
+        }
+        if now >= deadline {
+            return None;
+        }
+        // A sound may also end because nothing comes any more.
+        let until = silent_at
+            .filter(|at| begun && *at > now)
+            .unwrap_or(deadline)
+            .min(deadline);
+        // Either way there is something to look at; the sender outlives this call.
+        let _ = tokio::time::timeout_at(until.into(), heard.changed()).await;
+    }
+}

@@ -1,0 +1,207 @@
+//! The simulated people: what they, and the administrators among them, do to the world.
+//!
+//! Each call changes the world at once and sends the events it implies to the bots.
+
+use crate::error::SimError;
+use crate::interaction::command::Use;
+use crate::interaction::{Choice, Reply};
+use crate::sim::Sim;
+use crate::world::{OverwriteTarget, User};
+
+/// Every method that names a guild, user, channel or role that does not exist answers with
+/// the [`SimError`] that says so; no other errors are possible where none are described.
+#[expect(clippy::missing_errors_doc, reason = "said once for all of them above")]
+impl Sim {
+    /// A member joins a voice channel, or moves to it. A bot that is already in voice is
+    /// moved, as an administrator would.
+    pub fn join_voice(&self, user: u64, guild: u64, channel: u64) -> Result<(), SimError> {
+        self.shared
+            .change(|state| state.person_joins(user, guild, channel))
+    }
+
+    /// A member leaves voice; a bot is disconnected, as an administrator would.
+    pub fn leave_voice(&self, user: u64, guild: u64) -> Result<(), SimError> {
+        self.shared.change(|state| {
+            let entry = state
+                .find_guild(guild)
+                .ok_or(SimError::UnknownGuild(guild))?;
+            if !entry.voice.contains_key(&user) {
+                return Err(SimError::NotInVoice { user, guild });
+            }
+            state.unseat(guild, user);
+            Ok(())
+        })
+    }
+
+    /// Adds a person to the world.
+    pub fn add_user(&self, user: User) {
+        self.shared
+            .change(|state| state.users.insert(user.id, user));
+    }
+
+    /// A user becomes a member.
+    pub fn add_member(&self, user: u64, guild: u64) -> Result<(), SimError> {
+        self.shared.change(|state| state.add_member(guild, user))
+    }
+
+    /// A member leaves or is thrown out.
+    pub fn remove_member(&self, user: u64, guild: u64) -> Result<(), SimError> {
+        self.shared.change(|state| state.remove_member(guild, user))
+    }
+
+    /// The first application's bot is invited into a guild.
+    pub fn add_bot(&self, guild: u64) -> Result<(), SimError> {
+        self.add_member(self.application().id, guild)
+    }
+
+    /// The first application's bot is thrown out of a guild.
+    pub fn remove_bot(&self, guild: u64) -> Result<(), SimError> {
+        self.remove_member(self.application().id, guild)
+    }
+
+    /// Times a member out until a moment in Unix milliseconds, or no longer.
+    pub fn set_timeout(
+        &self,
+        user: u64,
+        guild: u64,
+        until_ms: Option<u64>,
+    ) -> Result<(), SimError> {
+        self.shared.change(|state| {
+            state.change_member(guild, user, |member| member.timeout_until_ms = until_ms)
+        })
+    }
+
+    /// Gives a member exactly these roles.
+    pub fn set_roles(&self, user: u64, guild: u64, roles: &[u64]) -> Result<(), SimError> {
+        self.shared.change(|state| {
+            let entry = state
+                .find_guild(guild)
+                .ok_or(SimError::UnknownGuild(guild))?;
+            let known = |id: &u64| entry.roles.iter().any(|role| role.id == *id);
+            if let Some(unknown) = roles.iter().find(|id| !known(id)) {
+                return Err(SimError::UnknownRole(*unknown));
+            }
+            state.change_member(guild, user, |member| member.roles = roles.to_vec())
+        })
+    }
+
+    /// Makes a role with these [permissions](crate::permissions); its id.
+    pub fn add_role(&self, guild: u64, name: &str, permissions: u64) -> Result<u64, SimError> {
+        self.shared
+            .change(|state| state.add_role(guild, name, permissions))
+    }
+
+    /// Sets what a role may do; the guild's id stands for `@everyone`.
+    pub fn set_role_permissions(
+        &self,
+        guild: u64,
+        role: u64,
+        permissions: u64,
+    ) -> Result<(), SimError> {
+        self.shared
+            .change(|state| state.set_role_permissions(guild, role, permissions))
+    }
+
+    /// Hands the guild to another member.
+    pub fn set_owner(&self, user: u64, guild: u64) -> Result<(), SimError> {
+        self.shared.change(|state| {
+            state
+                .find_guild(guild)
+                .ok_or(SimError::UnknownGuild(guild))?;
+            state
+                .find_member(guild, user)
+                .ok_or(SimError::NotAMember { user, guild })?;
+            state.change_guild(guild, |entry| entry.owner = user)
+        })
+    }
+
+    /// Gives the guild another name.
+    pub fn rename_guild(&self, guild: u64, name: &str) -> Result<(), SimError> {
+        self.shared
+            .change(|state| state.change_guild(guild, |entry| name.clone_into(&mut entry.name)))
+    }
+
+    /// Takes permissions from `@everyone` in one channel; 0 gives them all back.
+    pub fn deny_permissions(&self, channel: u64, bits: u64) -> Result<(), SimError> {
+        self.shared
+            .change(|state| state.set_overwrite(channel, None, 0, bits))
+    }
+
+    /// Sets a role's or member's exception in one channel; two zeros remove it.
+    pub fn set_overwrite(
+        &self,
+        channel: u64,
+        target: OverwriteTarget,
+        allow: u64,
+        deny: u64,
+    ) -> Result<(), SimError> {
+        self.shared
+            .change(|state| state.set_overwrite(channel, Some(target), allow, deny))
+    }
+
+    /// Gives a user a discriminator, such as `"9131"`; `"0"` takes it away.
+    pub fn set_discriminator(&self, user: u64, discriminator: &str) -> Result<(), SimError> {
+        self.shared
+            .change(|state| state.set_discriminator(user, discriminator))
+    }
+
+    /// A user withdraws what it has agreed to: all its OAuth codes and tokens are void.
+    pub fn withdraw_consent(&self, user: u64) {
+        self.shared.change(|state| state.grants.withdraw(user));
+    }
+
+    /// A member uses a slash command in the guild's first text channel; waits for the reply.
+    ///
+    /// `command` is the name, with subcommands after spaces. The reply is the first message,
+    /// or what replaces "thinking..." if the bot defers.
+    ///
+    /// # Errors
+    ///
+    /// What a client would refuse to send ([`SimError::UnknownCommand`],
+    /// [`SimError::InvalidOption`], [`SimError::Forbidden`]), a bot that is not logged in
+    /// ([`SimError::Offline`]), does not acknowledge within three seconds
+    /// ([`SimError::NoAnswer`]) or does not reply within another fifteen
+    /// ([`SimError::NoReply`]).
+    pub async fn slash(
+        &self,
+        user: u64,
+        guild: u64,
+        command: &str,
+        options: &[(&str, &str)],
+    ) -> Result<Reply, SimError> {
+        self.shared
+            .slash(&Use {
+                user,
+                guild,
+                command,
+                options,
+                completing: None,
+            })
+            .await
+    }
+
+    /// A member types into an option of a slash command; waits for the suggestions.
+    ///
+    /// # Errors
+    ///
+    /// As [`slash`](Sim::slash).
+    pub async fn autocomplete(
+        &self,
+        user: u64,
+        guild: u64,
+        command: &str,
+        option: &str,
+        partial: &str,
+    ) -> Result<Vec<Choice>, SimError> {
+        let completing = Some((option, partial));
+        self.shared
+            .autocomplete(&Use {
+                user,
+                guild,
+                command,
+                options: &[],
+                completing,
+            })
+            .await
+    }
+}

@@ -1,0 +1,114 @@
+//! Discord's error answers: a status, a message and a code of its own.
+//!
+//! Returned by every REST handler and by the checks in the state behind them.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+/// An error as Discord answers it.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    code: u32,
+    message: &'static str,
+    fields: Vec<FieldError>,
+}
+
+/// What is wrong with one field of a request.
+#[derive(Debug)]
+pub(crate) struct FieldError {
+    /// Where it stands, such as `options.0.name`.
+    pub(crate) path: String,
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+}
+
+impl FieldError {
+    pub(crate) fn new(path: &str, code: &'static str, message: impl Into<String>) -> FieldError {
+        FieldError {
+            path: path.to_owned(),
+            code,
+            message: message.into(),
+        }
+    }
+}
+
+impl ApiError {
+    pub(crate) const UNAUTHORIZED: ApiError = ApiError::plain(401, 0, "401: Unauthorized");
+    pub(crate) const NOT_FOUND: ApiError = ApiError::plain(404, 0, "404: Not Found");
+    pub(crate) const METHOD: ApiError = ApiError::plain(405, 0, "405: Method Not Allowed");
+    pub(crate) const UNKNOWN_CHANNEL: ApiError = ApiError::plain(404, 10003, "Unknown Channel");
+    pub(crate) const UNKNOWN_GUILD: ApiError = ApiError::plain(404, 10004, "Unknown Guild");
+    pub(crate) const UNKNOWN_MEMBER: ApiError = ApiError::plain(404, 10007, "Unknown Member");
+    pub(crate) const UNKNOWN_MESSAGE: ApiError = ApiError::plain(404, 10008, "Unknown Message");
+    pub(crate) const UNKNOWN_USER: ApiError = ApiError::plain(404, 10013, "Unknown User");
+    pub(crate) const UNKNOWN_WEBHOOK: ApiError = ApiError::plain(404, 10015, "Unknown Webhook");
+    pub(crate) const UNKNOWN_INTERACTION: ApiError =
+        ApiError::plain(404, 10062, "Unknown interaction");
+    pub(crate) const UNKNOWN_VOICE_STATE: ApiError =
+        ApiError::plain(404, 10065, "Unknown Voice State");
+    pub(crate) const TOO_LARGE: ApiError = ApiError::plain(413, 40005, "Request entity too large");
+    pub(crate) const UNKNOWN_COMMAND: ApiError =
+        ApiError::plain(404, 10063, "Unknown application command");
+    pub(crate) const NOT_YOUR_APPLICATION: ApiError = ApiError::plain(
+        403,
+        20012,
+        "You are not authorized to perform this action on this application",
+    );
+    pub(crate) const ACKNOWLEDGED: ApiError =
+        ApiError::plain(400, 40060, "Interaction has already been acknowledged.");
+    pub(crate) const MISSING_ACCESS: ApiError = ApiError::plain(403, 50001, "Missing Access");
+    pub(crate) const EMPTY_MESSAGE: ApiError =
+        ApiError::plain(400, 50006, "Cannot send an empty message");
+    pub(crate) const INVALID_WEBHOOK_TOKEN: ApiError =
+        ApiError::plain(401, 50027, "Invalid Webhook Token");
+    pub(crate) const INVALID_JSON: ApiError =
+        ApiError::plain(400, 50109, "The request body contains invalid JSON.");
+
+    const fn plain(status: u16, code: u32, message: &'static str) -> ApiError {
+        let status = match StatusCode::from_u16(status) {
+            Ok(status) => status,
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        ApiError {
+            status,
+            code,
+            message,
+            fields: Vec::new(),
+        }
+    }
+
+    /// `Invalid Form Body` with what is wrong in each field.
+    pub(crate) fn form(fields: Vec<FieldError>) -> ApiError {
+        ApiError {
+            fields,
+            ..ApiError::plain(400, 50035, "Invalid Form Body")
+        }
+    }
+
+    /// An id in the path that is none.
+    pub(crate) fn not_snowflake(name: &str, value: &str) -> ApiError {
+        let message = format!("Value \"{value}\" is not snowflake.");
+        ApiError::form(vec![FieldError::new(name, "NUMBER_TYPE_COERCE", message)])
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut body = json!({ "message": self.message, "code": self.code });
+        for field in self.fields {
+            let mut place = &mut body["errors"];
+            for key in field.path.split('.') {
+                place = &mut place[key];
+            }
+            let error = json!({ "code": field.code, "message": field.message });
+            match place["_errors"].as_array_mut() {
+                Some(errors) => errors.push(error),
+                None => place["_errors"] = Value::Array(vec![error]),
+            }
+        }
+        (self.status, Json(body)).into_response()
+    }
+}

@@ -1,0 +1,187 @@
+//! Guilds and what is in them, as far as the asking bot is a member.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::caller::{Bot, snowflake};
+use super::error::ApiError;
+use crate::gateway::intents::GUILD_MEMBERS;
+use crate::state::{self, Shared};
+use crate::world::{Guild, wire};
+
+const MOST_MEMBERS: usize = 1_000;
+
+/// Whether counts are wanted.
+#[derive(Deserialize)]
+pub(super) struct GuildQuery {
+    #[serde(default)]
+    with_counts: bool,
+}
+
+/// `GET /guilds/{guild}`
+pub(super) async fn guild(
+    State(shared): State<Arc<Shared>>,
+    Bot(bot): Bot,
+    Path(guild): Path<String>,
+    query: Result<Query<GuildQuery>, QueryRejection>,
+) -> Result<Json<Value>, ApiError> {
+    let id = snowflake("guild_id", &guild)?;
+    let Query(query) = query.map_err(|_| ApiError::form(Vec::new()))?;
+    shared.read(|state| {
+        // The guild itself does not even tell that it exists; what is in it does.
+        let guild = find(state, id, bot).map_err(|_| ApiError::UNKNOWN_GUILD)?;
+        let mut value = wire::guild(guild);
+        if query.with_counts {
+            value["approximate_member_count"] = json!(guild.members.len());
+            value["approximate_presence_count"] = json!(guild.members.len());
+        }
+        Ok(Json(value))
+    })
+}
+
+/// `GET /guilds/{guild}/channels`
+pub(super) async fn channels(
+    State(shared): State<Arc<Shared>>,
+    Bot(bot): Bot,
+    Path(guild): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let guild = snowflake("guild_id", &guild)?;
+    shared.read(|state| Ok(Json(json!(wire::channels(find(state, guild, bot)?)))))
+}
+
+/// `GET /guilds/{guild}/roles`
+pub(super) async fn roles(
+    State(shared): State<Arc<Shared>>,
+    Bot(bot): Bot,
+    Path(guild): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let guild = snowflake("guild_id", &guild)?;
+    shared.read(|state| Ok(Json(json!(wire::roles(find(state, guild, bot)?)))))
+}
+
+/// A page of members.
+#[derive(Deserialize)]
+pub(super) struct MemberPage {
+    after: Option<u64>,
+    limit: Option<usize>,
+}
+
+/// `GET /guilds/{guild}/members`: for bots with the members intent only.
+pub(super) async fn members(
+    State(shared): State<Arc<Shared>>,
+    Bot(bot): Bot,
+    Path(guild): Path<String>,
+    page: Result<Query<MemberPage>, QueryRejection>,
+) -> Result<Json<Value>, ApiError> {
+    let guild = snowflake("guild_id", &guild)?;
+    let Query(page) = page.map_err(|_| ApiError::form(Vec::new()))?;
+    let limit = page.limit.unwrap_or(1).clamp(1, MOST_MEMBERS);
+    shared.read(|state| {
+        let guild = find(state, guild, bot)?;
+        let application = state.find_application(bot).ok_or(ApiError::UNAUTHORIZED)?;
+        if application.privileged_intents & GUILD_MEMBERS == 0 {
+            return Err(ApiError::MISSING_ACCESS);
+        }
+        let members = guild
+            .members
+            .range(page.after.map_or(0, |after| after.saturating_add(1))..);
+        let members = members
+            .take(limit)
+            .map(|(_, member)| wire::member(state, member));
+        Ok(Json(members.collect()))
+    })
+}
+
+/// What a member's name begins with.
+#[derive(Deserialize)]
+pub(super) struct MemberSearch {
+    query: String,
+    limit: Option<usize>,
+}
+
+/// `GET /guilds/{guild}/members/search`
+pub(super) async fn search_members(
+    State(shared): State<Arc<Shared>>,
+    Bot(bot): Bot,
+    Path(guild): Path<String>,
+    search: Result<Query<MemberSearch>, QueryRejection>,
+) -> Result<Json<Value>, ApiError> {
+    let guild = snowflake("guild_id", &guild)?;
+    let Query(search) = search.map_err(|_| ApiError::form(Vec::new()))?;
+    let begins = |name: &str| {
+        name.to_lowercase()
+            .starts_with(&search.query.to_lowercase())
+    };
+    let limit = search.limit.unwrap_or(1).clamp(1, MOST_MEMBERS);
+    shared.read(|state| {
+        let guild = find(state, guild, bot)?;
+        let found = guild.members.values().filter(|member| {
+            let user = state.users.get(&member.user);
+            member.nick.as_deref().is_some_and(begins)
+                || user.is_some_and(|user| begins(&user.username) || begins(user.display_name()))
+        });
+        Ok(Json(
+            found
+                .take(limit)
+                .map(|member| wire::member(state, member))
+                .collect(),
+        ))
+    })
+}
+
+/// `GET /guilds/{guild}/members/{user}`
+pub(super) async fn member(
+    State(shared): State<Arc<Shared>>,
+    Bot(bot): Bot,
+    Path((guild, user)): Path<(String, String)>,
+) -> Result<Json<Value>, ApiError> {
+    let (guild, user) = (snowflake("guild_id", &guild)?, snowflake("user_id", &user)?);
+    shared.read(|state| {
+        let guild = find(state, guild, bot)?;
+        if !state.users.contains_key(&user) {
+            return Err(ApiError::UNKNOWN_USER);
+        }
+        let member = guild.members.get(&user).ok_or(ApiError::UNKNOWN_MEMBER)?;
+        Ok(Json(wire::member(state, member)))
+    })
+}
+
+/// `GET /guilds/{guild}/voice-states/{user}`; `@me` is the bot.
+pub(super) async fn voice_state(
+    State(shared): State<Arc<Shared>>,
+    Bot(bot): Bot,
+    Path((guild, user)): Path<(String, String)>,
+) -> Result<Json<Value>, ApiError> {
+    let guild = snowflake("guild_id", &guild)?;
+    let user = if user == "@me" {
+        bot
+    } else {
+        snowflake("user_id", &user)?
+    };
+    shared.read(|state| {
+        let home = find(state, guild, bot)?;
+        let voice = home.voice.get(&user).ok_or(ApiError::UNKNOWN_VOICE_STATE)?;
+        let mut value = wire::voice_state(user, Some(voice), &voice.session_id);
+        value["guild_id"] = json!(guild.to_string());
+        value["member"] = home
+            .members
+            .get(&user)
+            .map_or(Value::Null, |member| wire::member(state, member));
+        Ok(Json(value))
+    })
+}
+
+/// The guild, for a bot that is a member of it.
+fn find(state: &state::State, guild: u64, bot: u64) -> Result<&Guild, ApiError> {
+    let guild = state.find_guild(guild).ok_or(ApiError::UNKNOWN_GUILD)?;
+    if guild.members.contains_key(&bot) {
+        Ok(guild)
+    } else {
+        Err(ApiError::MISSING_ACCESS)
+    }
+}

@@ -1,0 +1,83 @@
+//! How bots answer interactions. The token in the path is the only credential asked for.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::caller::{JsonBody, snowflake};
+use super::error::ApiError;
+use crate::state::Shared;
+
+/// Whether the bot wants to see what became of its answer.
+#[derive(Deserialize)]
+pub(super) struct CallbackQuery {
+    #[serde(default)]
+    with_response: bool,
+}
+
+/// `POST /interactions/{interaction}/{token}/callback`
+pub(super) async fn callback(
+    State(shared): State<Arc<Shared>>,
+    Path((interaction, token)): Path<(String, String)>,
+    query: Result<Query<CallbackQuery>, QueryRejection>,
+    JsonBody(body): JsonBody,
+) -> Result<Response, ApiError> {
+    let id = snowflake("interaction_id", &interaction)?;
+    let Query(query) = query.map_err(|_| ApiError::form(Vec::new()))?;
+    let resource = shared.change(|state| state.answer_interaction(id, &token, &body))?;
+    if query.with_response {
+        return Ok(Json(resource).into_response());
+    }
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// `POST /webhooks/{application}/{token}`
+pub(super) async fn follow_up(
+    State(shared): State<Arc<Shared>>,
+    Path((application, token)): Path<(String, String)>,
+    JsonBody(body): JsonBody,
+) -> Result<Json<Value>, ApiError> {
+    let application = snowflake("webhook_id", &application)?;
+    shared
+        .change(|state| state.follow_up(application, &token, &body))
+        .map(Json)
+}
+
+/// `GET /webhooks/{application}/{token}/messages/{message}`
+pub(super) async fn get(
+    State(shared): State<Arc<Shared>>,
+    Path((application, token, message)): Path<(String, String, String)>,
+) -> Result<Json<Value>, ApiError> {
+    let application = snowflake("webhook_id", &application)?;
+    shared
+        .change(|state| state.get_answer(application, &token, &message))
+        .map(Json)
+}
+
+/// `PATCH /webhooks/{application}/{token}/messages/{message}`
+pub(super) async fn edit(
+    State(shared): State<Arc<Shared>>,
+    Path((application, token, message)): Path<(String, String, String)>,
+    JsonBody(body): JsonBody,
+) -> Result<Json<Value>, ApiError> {
+    let application = snowflake("webhook_id", &application)?;
+    shared
+        .change(|state| state.edit_answer(application, &token, &message, &body))
+        .map(Json)
+}
+
+/// `DELETE /webhooks/{application}/{token}/messages/{message}`
+pub(super) async fn delete(
+    State(shared): State<Arc<Shared>>,
+    Path((application, token, message)): Path<(String, String, String)>,
+) -> Result<StatusCode, ApiError> {
+    let application = snowflake("webhook_id", &application)?;
+    shared.change(|state| state.delete_answer(application, &token, &message))?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,106 @@
+//! Discord's REST interface, version 10, over plain HTTP.
+//!
+//! [`router`] is mounted by [`Sim::start`](crate::Sim::start); handlers read and change the
+//! shared state and answer in Discord's JSON.
+
+mod caller;
+mod channels;
+mod commands;
+pub(crate) mod error;
+mod gateway;
+mod guilds;
+mod interactions;
+mod record;
+mod users;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{delete, get, post};
+
+use error::ApiError;
+
+use crate::state::Shared;
+use crate::{control, oauth};
+
+/// Every route of the HTTP server, the control interface included.
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .nest("/api/v10", api())
+        .nest("/api", api())
+        .merge(oauth::page_routes())
+        .merge(control::routes())
+        .fallback(async || ApiError::NOT_FOUND)
+        .method_not_allowed_fallback(async || ApiError::METHOD)
+        .layer(from_fn_with_state(shared.clone(), record::record))
+        .layer(axum::middleware::from_fn(record::refuse_foreign_hosts))
+        .with_state(shared)
+}
+
+fn api() -> Router<Arc<Shared>> {
+    Router::new()
+        .merge(oauth::routes())
+        .route("/gateway", get(gateway::url))
+        .route("/gateway/bot", get(gateway::url_for_bot))
+        .route("/users/@me", get(users::me))
+        .route("/users/@me/guilds", get(users::my_guilds))
+        .route("/users/@me/guilds/{guild}", delete(users::leave_guild))
+        .route("/users/@me/guilds/{guild}/member", get(users::my_member))
+        .route("/users/{user}", get(users::user))
+        .route("/oauth2/@me", get(users::authorization))
+        .route("/oauth2/applications/@me", get(users::application))
+        .route("/applications/@me", get(users::application))
+        .route("/guilds/{guild}", get(guilds::guild))
+        .route("/guilds/{guild}/channels", get(guilds::channels))
+        .route("/guilds/{guild}/roles", get(guilds::roles))
+        .route("/guilds/{guild}/members", get(guilds::members))
+        .route(
+            "/guilds/{guild}/members/search",
+            get(guilds::search_members),
+        )
+        .route("/guilds/{guild}/members/{user}", get(guilds::member))
+        .route(
+            "/guilds/{guild}/voice-states/{user}",
+            get(guilds::voice_state),
+        )
+        .route("/channels/{channel}", get(channels::channel))
+        .route(
+            "/applications/{application}/commands",
+            get(commands::list)
+                .post(commands::create)
+                .put(commands::replace),
+        )
+        .route(
+            "/applications/{application}/commands/{command}",
+            get(commands::get)
+                .patch(commands::edit)
+                .delete(commands::delete),
+        )
+        .route(
+            "/applications/{application}/guilds/{guild}/commands",
+            get(commands::list_in_guild)
+                .post(commands::create_in_guild)
+                .put(commands::replace_in_guild),
+        )
+        .route(
+            "/applications/{application}/guilds/{guild}/commands/{command}",
+            get(commands::get_in_guild)
+                .patch(commands::edit_in_guild)
+                .delete(commands::delete_in_guild),
+        )
+        .route(
+            "/interactions/{interaction}/{token}/callback",
+            post(interactions::callback),
+        )
+        .route(
+            "/webhooks/{application}/{token}",
+            post(interactions::follow_up),
+        )
+        .route(
+            "/webhooks/{application}/{token}/messages/{message}",
+            get(interactions::get)
+                .patch(interactions::edit)
+                .delete(interactions::delete),
+        )
+}

@@ -1,0 +1,80 @@
+//! What the caller of [`Sim::start`](crate::Sim::start) may choose, and how starting can fail.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::world::World;
+
+/// A way of encrypting voice packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// `aead_aes256_gcm_rtpsize`
+    Aes256Gcm,
+    /// `aead_xchacha20_poly1305_rtpsize`
+    XChaCha20Poly1305,
+}
+
+impl Mode {
+    /// Both modes, Discord's preferred one first.
+    pub const ALL: [Mode; 2] = [Mode::Aes256Gcm, Mode::XChaCha20Poly1305];
+
+    /// The name used on the voice gateway.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Aes256Gcm => "aead_aes256_gcm_rtpsize",
+            Mode::XChaCha20Poly1305 => "aead_xchacha20_poly1305_rtpsize",
+        }
+    }
+}
+
+/// How a simulator is set up.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The port of the HTTP server on 127.0.0.1; 0 lets the system choose.
+    pub port: u16,
+    /// What exists at the start.
+    pub world: World,
+    /// The encryption modes offered to voice clients.
+    pub modes: Vec<Mode>,
+    /// Where to write the certificate authority (PEM) before `start` returns.
+    pub authority_path: Option<PathBuf>,
+    /// How much of what a bot sends is kept, counted back from its last packet.
+    pub recording: Duration,
+}
+
+impl Default for Settings {
+    /// The demo world, ports chosen by the system, both modes, ten minutes of recording.
+    fn default() -> Settings {
+        Settings {
+            port: 0,
+            world: World::demo(),
+            modes: Mode::ALL.to_vec(),
+            authority_path: None,
+            recording: Duration::from_mins(10),
+        }
+    }
+}
+
+/// Why a simulator did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A port was taken or could not be opened.
+    #[error("cannot listen on 127.0.0.1:{port}")]
+    Listen {
+        /// The port asked for; 0 if the system was to choose.
+        port: u16,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The certificate authority could not be made.
+    #[error("cannot make a certificate authority")]
+    Certificate(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The certificate authority could not be written.
+    #[error("cannot write the certificate authority to {path}")]
+    Authority {
+        /// Where it was to be written.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}

@@ -1,0 +1,237 @@
+//! Starting and stopping a simulator, and its addresses and credentials.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::serve::ListenerExt as _;
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::settings::{Settings, StartError};
+use crate::state::{Ports, Shared};
+use crate::voice::authority::Authority;
+use crate::voice::hub::Hub;
+use crate::world::{Application, ChannelKind, Guild, User};
+use crate::{gateway, rest, voice};
+
+/// How long servers get to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// A running simulated Discord.
+///
+/// Clones are handles to the same one; it stops when the last is dropped, or at
+/// [`shutdown`](Sim::shutdown).
+#[derive(Clone)]
+pub struct Sim {
+    pub(crate) shared: Arc<Shared>,
+    handle: Arc<Handle>,
+}
+
+/// Dropping this drops `stop`, which every server task watches.
+struct Handle {
+    authority_pem: String,
+    stop: watch::Sender<bool>,
+    servers: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// A guild as a test needs to know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuildView {
+    /// Snowflake.
+    pub id: u64,
+    /// Shown name.
+    pub name: String,
+    /// The owner's user id.
+    pub owner: u64,
+    /// The first voice channel.
+    pub voice_channel: Option<u64>,
+    /// The first text channel.
+    pub text_channel: Option<u64>,
+    /// Whether the first application's bot is a member.
+    pub has_bot: bool,
+}
+
+impl Sim {
+    /// Starts all servers on 127.0.0.1, on the caller's tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Listen`] if a port cannot be opened, [`StartError::Certificate`] and
+    /// [`StartError::Authority`] if the authority for voice cannot be made or written.
+    pub async fn start(settings: Settings) -> Result<Sim, StartError> {
+        let authority = Authority::new()?;
+        let tls = authority.server(&["localhost", "127.0.0.1"])?;
+        if let Some(path) = &settings.authority_path {
+            write(path, authority.pem())?;
+        }
+        let (http, http_port) = listen(settings.port).await?;
+        let (gateways, gateway_port) = listen(0).await?;
+        let (voices, voice_port) = listen(0).await?;
+        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await;
+        let udp = udp.map_err(|source| StartError::Listen { port: 0, source })?;
+        let udp_port = udp.local_addr();
+        let udp_port = udp_port
+            .map_err(|source| StartError::Listen { port: 0, source })?
+            .port();
+        let ports = Ports {
+            http: http_port,
+            gateway: gateway_port,
+            voice: voice_port,
+            udp: udp_port,
+        };
+        let hub = Hub::new(settings.recording);
+        let shared = Arc::new(Shared::new(settings.world, ports, settings.modes, hub));
+
+        let (stop, stopped) = watch::channel(false);
+        let audio = shared.clone();
+        let audio_stopped = stopped.clone();
+        let servers = vec![
+            tokio::spawn(serve_http(http, shared.clone(), stopped.clone())),
+            tokio::spawn(gateway::listen(gateways, shared.clone(), stopped.clone())),
+            tokio::spawn(voice::listen(voices, tls, shared.clone(), stopped)),
+            tokio::spawn(async move { audio.hub.listen(udp, audio_stopped).await }),
+        ];
+        let authority_pem = authority.pem().to_owned();
+        let handle = Handle {
+            authority_pem,
+            stop,
+            servers: Mutex::new(servers),
+        };
+        Ok(Sim {
+            shared,
+            handle: Arc::new(handle),
+        })
+    }
+
+    /// What stands in for `https://discord.com`, such as `http://127.0.0.1:41234`.
+    pub fn api_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.shared.ports.http)
+    }
+
+    /// The gateway's address; clients usually ask REST for it.
+    pub fn gateway_url(&self) -> String {
+        format!("ws://127.0.0.1:{}", self.shared.ports.gateway)
+    }
+
+    /// The certificate authority that voice clients must trust, as PEM.
+    pub fn authority_pem(&self) -> &str {
+        &self.handle.authority_pem
+    }
+
+    /// The first application: client id and secret, bot token, redirect addresses.
+    ///
+    /// A world without applications answers with one that nothing knows.
+    pub fn application(&self) -> Application {
+        let first = self.applications().into_iter().next();
+        first.unwrap_or_else(|| Application::new(0, ""))
+    }
+
+    /// All applications in the order they were added.
+    pub fn applications(&self) -> Vec<Application> {
+        self.shared.read(|state| state.applications.clone())
+    }
+
+    /// Allows every application's authorize page to send users back to `uri`.
+    pub fn add_redirect_uri(&self, uri: &str) {
+        self.shared.change(|state| {
+            for application in &mut state.applications {
+                application.redirect_uris.push(uri.to_owned());
+            }
+        });
+    }
+
+    /// The id of the user with this name.
+    pub fn user_id(&self, username: &str) -> Option<u64> {
+        self.shared
+            .read(|state| state.find_user_named(username).map(|user| user.id))
+    }
+
+    /// The people of the world, bots left out.
+    pub fn users(&self) -> Vec<User> {
+        self.shared.read(|state| state.humans().cloned().collect())
+    }
+
+    /// All guilds in the order they were added.
+    pub fn guilds(&self) -> Vec<GuildView> {
+        self.shared.read(|state| {
+            let bot = state.applications.first().map(|bot| bot.id);
+            state.guilds.iter().map(|guild| view(guild, bot)).collect()
+        })
+    }
+
+    /// Stops all servers and waits until they have closed their connections.
+    pub async fn shutdown(self) {
+        self.handle.stop.send_replace(true);
+        let servers = {
+            let mut servers = self
+                .handle
+                .servers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *servers)
+        };
+        for server in servers {
+            let abort = server.abort_handle();
+            if tokio::time::timeout(GOODBYE, server).await.is_err() {
+                abort.abort();
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Sim {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sim")
+            .field("api_url", &self.api_url())
+            .finish_non_exhaustive()
+    }
+}
+
+fn view(guild: &Guild, bot: Option<u64>) -> GuildView {
+    let first = |kind| guild.first_channel(kind).map(|channel| channel.id);
+    GuildView {
+        id: guild.id,
+        name: guild.name.clone(),
+        owner: guild.owner,
+        voice_channel: first(ChannelKind::Voice),
+        text_channel: first(ChannelKind::Text),
+        has_bot: bot.is_some_and(|bot| guild.members.contains_key(&bot)),
+    }
+}
+
+async fn listen(port: u16) -> Result<(TcpListener, u16), StartError> {
+    let failed = |source| StartError::Listen { port, source };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .await
+        .map_err(failed)?;
+    let port = listener.local_addr().map_err(failed)?.port();
+    Ok((listener, port))
+}
+
+async fn serve_http(listener: TcpListener, shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
+    let listener = listener.tap_io(|stream| {
+        // Answers are small; waiting to fill a packet would only delay them.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "no TCP_NODELAY");
+        }
+    });
+    let stopped = async move {
+        let _ = stop.changed().await;
+    };
+    let served = axum::serve(listener, rest::router(shared))
+        .with_graceful_shutdown(stopped)
+        .await;
+    if let Err(error) = served {
+        tracing::error!(%error, "the HTTP server has stopped");
+    }
+}
+
+fn write(path: &Path, pem: &str) -> Result<(), StartError> {
+    std::fs::write(path, pem).map_err(|source| StartError::Authority {
+        path: path.to_owned(),
+        source,
+    })
+}

@@ -1,0 +1,411 @@
+//! What can happen in the world, and who is told of it.
+//!
+//! Called by the gateway (a bot moves in voice), by REST and by the library's people.
+//! Each change updates the world first and then sends the events it implies.
+
+use serde_json::{Value, json};
+
+use super::State;
+use crate::error::SimError;
+use crate::gateway::intents;
+use crate::gateway::session::Attachment;
+use crate::voice::ticket::Frame;
+use crate::world::{
+    ChannelKind, Guild, Member, Overwrite, OverwriteTarget, Role, VoiceState, permissions,
+    random_text, wire,
+};
+
+impl State {
+    /// A bot asks to join, move, mute or leave (opcode 4). What it may not do is ignored
+    /// without an answer, as Discord does.
+    pub(crate) fn move_bot(
+        &mut self,
+        bot: u64,
+        session: &str,
+        guild: u64,
+        channel: Option<u64>,
+        (self_mute, self_deaf): (bool, bool),
+    ) {
+        let Some(channel) = channel else {
+            if self
+                .find_guild(guild)
+                .is_some_and(|guild| guild.voice.contains_key(&bot))
+            {
+                self.unseat(guild, bot);
+            }
+            return;
+        };
+        if !self.may_enter(bot, guild, channel) {
+            return;
+        }
+        let before = self
+            .find_guild(guild)
+            .and_then(|guild| guild.voice.get(&bot));
+        let only_flags =
+            before.is_some_and(|before| before.channel == channel && before.session_id == session);
+        let session_id = session.to_owned();
+        self.seat(
+            guild,
+            bot,
+            VoiceState {
+                channel,
+                session_id,
+                self_mute,
+                self_deaf,
+            },
+        );
+        if !only_flags {
+            self.send_voice_server(bot, guild, channel, session);
+        }
+    }
+
+    fn may_enter(&self, bot: u64, guild: u64, channel: u64) -> bool {
+        let Some((home, entry)) = self.find_channel(channel) else {
+            return false;
+        };
+        let bits = self.permissions_in(channel, bot);
+        let inside = home
+            .voice
+            .iter()
+            .filter(|(user, state)| state.channel == channel && **user != bot);
+        let limit = usize::try_from(entry.user_limit).unwrap_or(usize::MAX);
+        let full = limit != 0 && inside.count() >= limit;
+        home.id == guild
+            && entry.kind == ChannelKind::Voice
+            && bits & permissions::CONNECT != 0
+            && (!full || bits & permissions::MOVE_MEMBERS != 0)
+    }
+
+    fn send_voice_server(&mut self, bot: u64, guild: u64, channel: u64, session: &str) {
+        let token = self.tickets.issue(guild, bot, channel, session);
+        let endpoint = format!("127.0.0.1:{}", self.ports.voice);
+        let update = json!({
+            "token": token,
+            "guild_id": guild.to_string(),
+            "endpoint": endpoint,
+        });
+        self.tell(bot, guild, "VOICE_SERVER_UPDATE", &update);
+    }
+
+    /// Puts a member into a voice channel, or changes how it sits there.
+    pub(crate) fn seat(&mut self, guild: u64, user: u64, voice: VoiceState) {
+        let channel = voice.channel;
+        let Some(entry) = self.find_guild_mut(guild) else {
+            return;
+        };
+        let before = entry.voice.insert(user, voice).map(|state| state.channel);
+        self.announce_voice(guild, user, None);
+        if before == Some(channel) {
+            return;
+        }
+        if let Some(before) = before {
+            self.tickets
+                .tell_channel(guild, before, user, &Frame::left(user));
+        }
+        self.tickets
+            .tell_channel(guild, channel, user, &Frame::joined(&[user]));
+        self.tickets.follow(guild, user, channel);
+        let line = format!(
+            "{} joined {}",
+            self.name_of(user),
+            self.name_of_channel(channel)
+        );
+        self.note(line);
+    }
+
+    /// Takes a member out of voice, whoever wanted it.
+    pub(crate) fn unseat(&mut self, guild: u64, user: u64) {
+        let Some(entry) = self.find_guild_mut(guild) else {
+            return;
+        };
+        let Some(before) = entry.voice.remove(&user) else {
+            return;
+        };
+        self.announce_voice(guild, user, Some(&before.session_id));
+        self.tickets
+            .tell_channel(guild, before.channel, user, &Frame::left(user));
+        self.tickets.revoke(guild, user);
+        let line = format!(
+            "{} left {}",
+            self.name_of(user),
+            self.name_of_channel(before.channel)
+        );
+        self.note(line);
+    }
+
+    fn announce_voice(&mut self, guild: u64, user: u64, left_session: Option<&str>) {
+        let Some(entry) = self.find_guild(guild) else {
+            return;
+        };
+        let state = entry.voice.get(&user);
+        let session = state.map_or(left_session.unwrap_or_default(), |state| &state.session_id);
+        let mut update = wire::voice_state(user, state, session);
+        update["guild_id"] = json!(guild.to_string());
+        update["member"] = entry
+            .members
+            .get(&user)
+            .map_or(Value::Null, |member| wire::member(self, member));
+        self.broadcast(
+            guild,
+            intents::GUILD_VOICE_STATES,
+            "VOICE_STATE_UPDATE",
+            &update,
+        );
+    }
+
+    /// A session is over: its bot disappears from voice.
+    pub(crate) fn end_session(&mut self, attachment: &Attachment) {
+        let Some(session) = self.sessions.close(attachment) else {
+            return;
+        };
+        let bot = session.application;
+        let seats = self.guilds.iter().filter(|guild| {
+            guild
+                .voice
+                .get(&bot)
+                .is_some_and(|state| state.session_id == session.id)
+        });
+        for guild in seats.map(|guild| guild.id).collect::<Vec<_>>() {
+            self.unseat(guild, bot);
+        }
+        let line = format!("{} logged out", self.name_of(bot));
+        self.note(line);
+    }
+
+    /// A person joins or moves in voice; a bot that is in voice is moved by an administrator.
+    pub(crate) fn person_joins(
+        &mut self,
+        user: u64,
+        guild: u64,
+        channel: u64,
+    ) -> Result<(), SimError> {
+        let entry = self
+            .find_guild(guild)
+            .ok_or(SimError::UnknownGuild(guild))?;
+        if !entry.members.contains_key(&user) {
+            return Err(SimError::NotAMember { user, guild });
+        }
+        entry
+            .find_channel(channel)
+            .filter(|entry| entry.kind == ChannelKind::Voice)
+            .ok_or(SimError::UnknownChannel(channel))?;
+        let seat = entry.voice.get(&user).cloned();
+        let is_bot = self.find_application(user).is_some();
+        let voice = match seat {
+            Some(before) => VoiceState { channel, ..before },
+            // Only a bot itself can open its voice connection.
+            None if is_bot => return Err(SimError::NotInVoice { user, guild }),
+            None => VoiceState::new(channel, random_text(32)),
+        };
+        self.seat(guild, user, voice);
+        Ok(())
+    }
+
+    /// Adds a member; for a bot this is the invitation.
+    pub(crate) fn add_member(&mut self, guild: u64, user: u64) -> Result<(), SimError> {
+        if !self.users.contains_key(&user) {
+            return Err(SimError::UnknownUser(user));
+        }
+        let joined_at_ms = self.now_ms();
+        let entry = self
+            .find_guild_mut(guild)
+            .ok_or(SimError::UnknownGuild(guild))?;
+        if entry.members.contains_key(&user) {
+            return Ok(());
+        }
+        let member = Member {
+            joined_at_ms,
+            ..Member::new(user, &[])
+        };
+        entry.members.insert(user, member.clone());
+        let mut event = wire::member(self, &member);
+        event["guild_id"] = json!(guild.to_string());
+        self.broadcast(guild, intents::GUILD_MEMBERS, "GUILD_MEMBER_ADD", &event);
+        if self.find_application(user).is_some()
+            && let Some(created) = self.guild_create(guild, user, 0)
+        {
+            self.tell(user, guild, "GUILD_CREATE", &created);
+        }
+        self.note_in(guild, &format!("{} became a member of", self.name_of(user)));
+        Ok(())
+    }
+
+    /// Removes a member; for a bot this is being thrown out of the guild.
+    pub(crate) fn remove_member(&mut self, guild: u64, user: u64) -> Result<(), SimError> {
+        self.unseat(guild, user);
+        let entry = self
+            .find_guild_mut(guild)
+            .ok_or(SimError::UnknownGuild(guild))?;
+        entry
+            .members
+            .remove(&user)
+            .ok_or(SimError::NotAMember { user, guild })?;
+        let event = json!({
+            "guild_id": guild.to_string(),
+            "user": self.users.get(&user).map(wire::user),
+        });
+        self.broadcast(guild, intents::GUILD_MEMBERS, "GUILD_MEMBER_REMOVE", &event);
+        if self.find_application(user).is_some() {
+            self.tell(
+                user,
+                guild,
+                "GUILD_DELETE",
+                &json!({ "id": guild.to_string() }),
+            );
+        }
+        self.note_in(guild, &format!("{} was removed from", self.name_of(user)));
+        Ok(())
+    }
+
+    /// Changes a member and tells those who follow members, and the bot it may concern.
+    pub(crate) fn change_member(
+        &mut self,
+        guild: u64,
+        user: u64,
+        change: impl FnOnce(&mut Member),
+    ) -> Result<(), SimError> {
+        let entry = self
+            .find_guild_mut(guild)
+            .ok_or(SimError::UnknownGuild(guild))?;
+        let member = entry
+            .members
+            .get_mut(&user)
+            .ok_or(SimError::NotAMember { user, guild })?;
+        change(member);
+        let member = member.clone();
+        let mut event = wire::member(self, &member);
+        event["guild_id"] = json!(guild.to_string());
+        self.broadcast_member_update(guild, user, &event);
+        Ok(())
+    }
+
+    fn broadcast_member_update(&mut self, guild: u64, user: u64, event: &Value) {
+        let unasked = self.find_application(user).is_some()
+            && !self
+                .sessions
+                .of(user)
+                .any(|s| s.intents & intents::GUILD_MEMBERS != 0);
+        self.broadcast(guild, intents::GUILD_MEMBERS, "GUILD_MEMBER_UPDATE", event);
+        // A bot always hears of changes to itself.
+        if unasked {
+            self.tell(user, guild, "GUILD_MEMBER_UPDATE", event);
+        }
+    }
+
+    /// Changes a user's discriminator and tells every guild it is in.
+    pub(crate) fn set_discriminator(&mut self, user: u64, to: &str) -> Result<(), SimError> {
+        let account = self
+            .users
+            .get_mut(&user)
+            .ok_or(SimError::UnknownUser(user))?;
+        to.clone_into(&mut account.discriminator);
+        let homes = self
+            .guilds
+            .iter()
+            .filter(|guild| guild.members.contains_key(&user));
+        for guild in homes.map(|guild| guild.id).collect::<Vec<_>>() {
+            self.change_member(guild, user, |_| {})?;
+        }
+        Ok(())
+    }
+
+    /// Changes the guild itself.
+    pub(crate) fn change_guild(
+        &mut self,
+        guild: u64,
+        change: impl FnOnce(&mut Guild),
+    ) -> Result<(), SimError> {
+        let entry = self
+            .find_guild_mut(guild)
+            .ok_or(SimError::UnknownGuild(guild))?;
+        change(entry);
+        let event = wire::guild(entry);
+        self.broadcast(guild, intents::GUILDS, "GUILD_UPDATE", &event);
+        Ok(())
+    }
+
+    /// Adds a role above all others.
+    pub(crate) fn add_role(
+        &mut self,
+        guild: u64,
+        name: &str,
+        permissions: u64,
+    ) -> Result<u64, SimError> {
+        let id = self.next_id();
+        let entry = self
+            .find_guild_mut(guild)
+            .ok_or(SimError::UnknownGuild(guild))?;
+        let role = Role::new(id, name, permissions);
+        let value = wire::role(&role, entry.roles.len());
+        entry.roles.push(role);
+        let event = json!({ "guild_id": guild.to_string(), "role": value });
+        self.broadcast(guild, intents::GUILDS, "GUILD_ROLE_CREATE", &event);
+        Ok(id)
+    }
+
+    /// Sets what a role may do; the guild's id means `@everyone`.
+    pub(crate) fn set_role_permissions(
+        &mut self,
+        guild: u64,
+        role: u64,
+        permissions: u64,
+    ) -> Result<(), SimError> {
+        let entry = self
+            .find_guild_mut(guild)
+            .ok_or(SimError::UnknownGuild(guild))?;
+        let place = entry.roles.iter().position(|entry| entry.id == role);
+        let place = place.ok_or(SimError::UnknownRole(role))?;
+        entry.roles[place].permissions = permissions;
+        let value = wire::role(&entry.roles[place], place);
+        let event = json!({ "guild_id": guild.to_string(), "role": value });
+        self.broadcast(guild, intents::GUILDS, "GUILD_ROLE_UPDATE", &event);
+        Ok(())
+    }
+
+    /// Sets the exception for one target in a channel, and removes it if it changes nothing.
+    pub(crate) fn set_overwrite(
+        &mut self,
+        channel: u64,
+        target: Option<OverwriteTarget>,
+        allow: u64,
+        deny: u64,
+    ) -> Result<(), SimError> {
+        let (guild, _) = self
+            .find_channel(channel)
+            .ok_or(SimError::UnknownChannel(channel))?;
+        let guild = guild.id;
+        let target = target.unwrap_or(OverwriteTarget::Role(guild));
+        let entry = self
+            .find_guild_mut(guild)
+            .ok_or(SimError::UnknownGuild(guild))?;
+        let place = entry.channels.iter().position(|entry| entry.id == channel);
+        let place = place.ok_or(SimError::UnknownChannel(channel))?;
+        let overwrites = &mut entry.channels[place].overwrites;
+        overwrites.retain(|overwrite| overwrite.target != target);
+        if allow | deny != 0 {
+            overwrites.push(Overwrite {
+                target,
+                allow,
+                deny,
+            });
+        }
+        let event = wire::channel(entry, &entry.channels[place], place);
+        self.broadcast(guild, intents::GUILDS, "CHANNEL_UPDATE", &event);
+        Ok(())
+    }
+
+    fn name_of_channel(&self, id: u64) -> String {
+        self.find_channel(id).map_or_else(
+            || id.to_string(),
+            |(guild, channel)| format!("{} in {}", channel.name, guild.name),
+        )
+    }
+
+    fn note_in(&mut self, guild: u64, what: &str) {
+        let name = self
+            .find_guild(guild)
+            .map(|guild| guild.name.clone())
+            .unwrap_or_default();
+        self.note(format!("{what} {name}"));
+    }
+}

@@ -1,0 +1,168 @@
+//! The running simulator's state: one value behind one lock, and a way to wait for changes.
+//!
+//! Every server task and every library call reads and changes it through [`Shared`]. The
+//! lock is only ever held inside a closure that cannot await.
+
+mod changes;
+mod journal;
+mod lookup;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+pub use journal::{Authorization, RequestRecord};
+
+use crate::gateway::session::Sessions;
+use crate::interaction::Interactions;
+use crate::interaction::registry::Registry;
+use crate::oauth::grants::Grants;
+use crate::settings::Mode;
+use crate::voice::hub::Hub;
+use crate::voice::ticket::Tickets;
+use crate::world::snowflake::Snowflakes;
+use crate::world::{Application, Guild, User, World};
+
+/// Where the servers listen; known before any of them answers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ports {
+    pub(crate) http: u16,
+    pub(crate) gateway: u16,
+    pub(crate) voice: u16,
+    pub(crate) udp: u16,
+}
+
+/// What all parts of a running simulator share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) ports: Ports,
+    pub(crate) modes: Vec<Mode>,
+    pub(crate) hub: Hub,
+    state: Mutex<State>,
+    version: watch::Sender<u64>,
+}
+
+impl Shared {
+    pub(crate) fn new(world: World, ports: Ports, modes: Vec<Mode>, hub: Hub) -> Shared {
+        let state = Mutex::new(State::new(world, ports));
+        Shared {
+            ports,
+            modes,
+            hub,
+            state,
+            version: watch::Sender::new(0),
+        }
+    }
+
+    /// Looks at the state.
+    pub(crate) fn read<R>(&self, look: impl FnOnce(&State) -> R) -> R {
+        look(&self.lock())
+    }
+
+    /// Changes the state and wakes everyone who waits for a change.
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let result = change(&mut self.lock());
+        self.version.send_modify(|version| *version += 1);
+        result
+    }
+
+    /// Waits until `look` finds something in the state; `None` after `timeout`.
+    pub(crate) async fn wait_for<R>(
+        &self,
+        timeout: Duration,
+        mut look: impl FnMut(&State) -> Option<R>,
+    ) -> Option<R> {
+        let mut version = self.version.subscribe();
+        let deadline = Instant::now() + timeout;
+        loop {
+            version.borrow_and_update();
+            if let Some(found) = self.read(&mut look) {
+                return Some(found);
+            }
+            // The sender lives as long as `self`, so the only way out is time.
+            tokio::time::timeout_at(deadline, version.changed())
+                .await
+                .ok()?
+                .ok()?;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic in one test's closure must not take the other bots down with it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Everything that changes while the simulator runs, the audio aside.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) users: BTreeMap<u64, User>,
+    pub(crate) applications: Vec<Application>,
+    pub(crate) guilds: Vec<Guild>,
+    pub(crate) sessions: Sessions,
+    pub(crate) tickets: Tickets,
+    pub(crate) grants: Grants,
+    pub(crate) commands: Registry,
+    pub(crate) interactions: Interactions,
+    pub(crate) ports: Ports,
+    requests: VecDeque<RequestRecord>,
+    events: VecDeque<(u64, String)>,
+    ids: Snowflakes,
+    clock_ahead_ms: u64,
+}
+
+impl State {
+    fn new(world: World, ports: Ports) -> State {
+        State {
+            users: world
+                .users
+                .into_iter()
+                .map(|user| (user.id, user))
+                .collect(),
+            applications: world.applications,
+            guilds: world.guilds,
+            sessions: Sessions::default(),
+            tickets: Tickets::default(),
+            grants: Grants::default(),
+            commands: Registry::default(),
+            interactions: Interactions::default(),
+            ports,
+            requests: VecDeque::new(),
+            events: VecDeque::new(),
+            ids: Snowflakes::default(),
+            clock_ahead_ms: 0,
+        }
+    }
+
+    /// The simulated time in Unix milliseconds.
+    pub(crate) fn now_ms(&self) -> u64 {
+        let since_epoch = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX) + self.clock_ahead_ms
+    }
+
+    /// Moves the simulated time ahead of the real one.
+    pub(crate) fn advance_clock(&mut self, by: Duration) {
+        self.clock_ahead_ms += u64::try_from(by.as_millis()).unwrap_or(0);
+    }
+
+    /// Works on the registered commands with a source of new ids.
+    pub(crate) fn with_registry<R>(
+        &mut self,
+        work: impl FnOnce(&mut Registry, &mut dyn FnMut() -> u64) -> R,
+    ) -> R {
+        let now_ms = self.now_ms();
+        let State { commands, ids, .. } = self;
+        work(commands, &mut || ids.next(now_ms))
+    }
+
+    /// A new id.
+    pub(crate) fn next_id(&mut self) -> u64 {
+        let now_ms = self.now_ms();
+        self.ids.next(now_ms)
+    }
+}

@@ -1,0 +1,213 @@
+//! Where audio arrives: the UDP socket, the connections behind it, and their recordings.
+//!
+//! Kept apart from the rest of the state, so that packets never wait for it.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use tokio::net::UdpSocket;
+use tokio::sync::watch;
+
+use super::rtp::{Cipher, Header};
+use crate::heard::recording::Recording;
+
+/// An IP discovery packet, request and answer alike.
+const DISCOVERY: usize = 74;
+/// Longer than any packet that arrives over Ethernet.
+const LONGEST_PACKET: usize = 2048;
+
+/// A recording that a connection writes and observers read.
+type SharedRecording = Arc<Mutex<Recording>>;
+
+/// All audio connections and recordings of a simulator.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    links: Mutex<Links>,
+    recordings: Mutex<HashMap<(u64, u64), SharedRecording>>,
+    heard: watch::Sender<u64>,
+    keep: Duration,
+}
+
+#[derive(Debug, Default)]
+struct Links {
+    by_ssrc: HashMap<u32, Weak<Link>>,
+    last_ssrc: u32,
+}
+
+/// One voice connection's audio: who sends it, how it is encrypted, where it goes.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) ssrc: u32,
+    cipher: Mutex<Option<Cipher>>,
+    recording: SharedRecording,
+}
+
+impl Link {
+    /// Sets the key; packets before that are not counted at all.
+    pub(crate) fn set_cipher(&self, cipher: Cipher) {
+        *lock(&self.cipher) = Some(cipher);
+    }
+}
+
+impl Hub {
+    /// A hub whose recordings keep this much.
+    pub(crate) fn new(keep: Duration) -> Hub {
+        Hub {
+            links: Mutex::default(),
+            recordings: Mutex::default(),
+            heard: watch::Sender::new(0),
+            keep,
+        }
+    }
+
+    /// Makes a link with a new SSRC for a bot in a guild. It works as long as it is held.
+    pub(crate) fn link(&self, guild: u64, user: u64) -> Arc<Link> {
+        let recording = self.recording(guild, user);
+        let mut links = lock(&self.links);
+        links.by_ssrc.retain(|_, link| link.strong_count() > 0);
+        links.last_ssrc += 1;
+        let link = Arc::new(Link {
+            ssrc: links.last_ssrc,
+            cipher: Mutex::default(),
+            recording,
+        });
+        links.by_ssrc.insert(link.ssrc, Arc::downgrade(&link));
+        link
+    }
+
+    /// Looks at what a bot has sent in a guild.
+    pub(crate) fn read<R>(&self, guild: u64, user: u64, look: impl FnOnce(&Recording) -> R) -> R {
+        look(&lock(&self.recording(guild, user)))
+    }
+
+    /// Changes a recording and wakes those who wait for it.
+    pub(crate) fn change(&self, guild: u64, user: u64, change: impl FnOnce(&mut Recording)) {
+        change(&mut lock(&self.recording(guild, user)));
+        self.heard.send_modify(|count| *count += 1);
+    }
+
+    /// Follows all recordings: changes with each packet.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.heard.subscribe()
+    }
+
+    /// Reads packets until told to stop.
+    pub(crate) async fn listen(&self, socket: UdpSocket, mut stop: watch::Receiver<bool>) {
+        let mut buffer = vec![0; LONGEST_PACKET];
+        loop {
+            let received = tokio::select! {
+                _ = stop.changed() => return,
+                received = socket.recv_from(&mut buffer) => received,
+            };
+            // An error here is an ICMP answer to an earlier reply, not the socket's end.
+            let Ok((length, from)) = received else {
+                continue;
+            };
+            if let Some(answer) = self.receive(&buffer[..length], from) {
+                let _ = socket.try_send_to(&answer, from);
+            }
+        }
+    }
+
+    /// Takes one packet; returns the answer to it, if it is of the kind that has one.
+    fn receive(&self, packet: &[u8], from: SocketAddr) -> Option<Vec<u8>> {
+        if let Some(ssrc) = discovery_request(packet) {
+            self.find(ssrc)?;
+            return Some(discovery_answer(ssrc, from));
+        }
+        // Clients keep their way through a NAT open with these, and expect them back.
+        if packet.len() == 8 {
+            return Some(packet.to_vec());
+        }
+        let header = Header::parse(packet)?;
+        let link = self.find(header.ssrc)?;
+        let opened = match &*lock(&link.cipher) {
+            Some(cipher) => cipher.open(header, packet),
+            None => return None,
+        };
+        let arrival = Instant::now();
+        {
+            let mut recording = lock(&link.recording);
+            match opened {
+                Some(opus) => recording.add(header, &opus, arrival),
+                None => recording.add_undecryptable(),
+            }
+        }
+        self.heard.send_modify(|count| *count += 1);
+        None
+    }
+
+    fn find(&self, ssrc: u32) -> Option<Arc<Link>> {
+        lock(&self.links).by_ssrc.get(&ssrc)?.upgrade()
+    }
+
+    fn recording(&self, guild: u64, user: u64) -> SharedRecording {
+        lock(&self.recordings)
+            .entry((guild, user))
+            .or_insert_with(|| Arc::new(Mutex::new(Recording::new(self.keep))))
+            .clone()
+    }
+}
+
+/// The SSRC of an IP discovery request: type 1, length 70, SSRC, zeros.
+fn discovery_request(packet: &[u8]) -> Option<u32> {
+    match *packet {
+        [0, 1, 0, 70, a, b, c, d, ..] if packet.len() == DISCOVERY => {
+            Some(u32::from_be_bytes([a, b, c, d]))
+        }
+        _ => None,
+    }
+}
+
+/// Type 2, length 70, SSRC, the address as text in 64 bytes, the port.
+fn discovery_answer(ssrc: u32, from: SocketAddr) -> Vec<u8> {
+    let mut answer = vec![0, 2, 0, 70];
+    answer.extend(ssrc.to_be_bytes());
+    answer.extend(ip_text(from.ip()).as_bytes());
+    answer.resize(DISCOVERY - 2, 0);
+    answer.extend(from.port().to_be_bytes());
+    answer
+}
+
+fn ip_text(ip: IpAddr) -> String {
+    ip.to_canonical().to_string()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_ip_discovery_only_for_known_ssrcs() {
+        let hub = Hub::new(Duration::from_mins(1));
+        let from = "127.0.0.1:4000".parse().unwrap();
+        let mut request = vec![0; DISCOVERY];
+        request[..4].copy_from_slice(&[0, 1, 0, 70]);
+        request[7] = 1;
+        assert_eq!(hub.receive(&request, from), None);
+        let link = hub.link(1, 2);
+        let answer = hub.receive(&request, from).unwrap();
+        assert_eq!(answer.len(), DISCOVERY);
+        assert_eq!(&answer[..8], [0, 2, 0, 70, 0, 0, 0, 1]);
+        assert_eq!(&answer[8..18], b"127.0.0.1\0");
+        assert_eq!(&answer[72..], 4000u16.to_be_bytes());
+        drop(link);
+        assert_eq!(hub.receive(&request, from), None);
+    }
+
+    #[test]
+    fn keepalives_come_back_and_garbage_does_not() {
+        let hub = Hub::new(Duration::from_mins(1));
+        let from = "127.0.0.1:4000".parse().unwrap();
+        assert_eq!(hub.receive(b"12345678", from).unwrap(), b"12345678");
+        for length in [0, 1, 4, 12, 74, 1500] {
+            assert_eq!(hub.receive(&vec![0xab; length], from), None);
+        }
+    }
+}

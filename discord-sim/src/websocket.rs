@@ -1,0 +1,102 @@
+//! What the gateway and the voice gateway share: reading JSON frames and closing properly.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+
+use crate::gateway::close::Code;
+
+/// How long a client has to finish its handshake.
+pub(crate) const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Discord refuses longer payloads.
+const LONGEST_PAYLOAD: usize = 4096;
+/// How long the peer has to answer a close frame.
+const CLOSING: Duration = Duration::from_secs(2);
+
+/// A payload as either gateway frames it.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Payload {
+    pub(crate) op: u64,
+    #[serde(default)]
+    pub(crate) d: Value,
+}
+
+/// What came in.
+pub(crate) enum Incoming {
+    /// A well-formed payload.
+    Payload(Payload),
+    /// A payload that is too long, not JSON, or without an opcode.
+    Garbage,
+    /// The client closed, with its code if it sent one.
+    Closed(Option<u16>),
+}
+
+/// Connections are many and messages small: keep the buffers so.
+pub(crate) fn config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(8 * 1024)
+        .write_buffer_size(0)
+        .max_message_size(Some(64 * 1024))
+        .max_frame_size(Some(64 * 1024))
+}
+
+/// Waits for the next payload. Cancel safe.
+pub(crate) async fn receive<S>(socket: &mut WebSocketStream<S>) -> Incoming
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    loop {
+        let bytes = match socket.next().await {
+            Some(Ok(Message::Text(text))) => text.into(),
+            Some(Ok(Message::Binary(bytes))) => bytes,
+            Some(Ok(Message::Close(frame))) => {
+                return Incoming::Closed(frame.map(|frame| frame.code.into()));
+            }
+            Some(Ok(_)) => continue,
+            Some(Err(_)) | None => return Incoming::Closed(None),
+        };
+        if bytes.len() > LONGEST_PAYLOAD {
+            return Incoming::Garbage;
+        }
+        return serde_json::from_slice(&bytes).map_or(Incoming::Garbage, Incoming::Payload);
+    }
+}
+
+/// Sends a text frame; false if the connection is gone.
+pub(crate) async fn send<S>(socket: &mut WebSocketStream<S>, text: impl Into<Utf8Bytes>) -> bool
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    socket.send(Message::Text(text.into())).await.is_ok()
+}
+
+/// Closes with a code and waits a moment for the client to agree, so that the code arrives.
+pub(crate) async fn close<S>(socket: &mut WebSocketStream<S>, (code, reason): Code)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let frame = CloseFrame {
+        code: code.into(),
+        reason: Utf8Bytes::from_static(reason),
+    };
+    let closing = async {
+        if socket.close(Some(frame)).await.is_ok() {
+            while let Some(Ok(_)) = socket.next().await {}
+        }
+    };
+    // A peer that does not answer is simply dropped.
+    let _ = tokio::time::timeout(CLOSING, closing).await;
+}
+
+/// Reads an id that may be written as a string or as a number.
+pub(crate) fn id(value: &Value) -> Option<u64> {
+    value
+        .as_str()
+        .map_or_else(|| value.as_u64(), |text| text.parse().ok())
+}

@@ -1,0 +1,182 @@
+//! Permission bits and the rules by which roles and overwrites combine.
+//!
+//! Called by everything that asks "may this member do that": REST, the gateway's voice
+//! requests and slash commands.
+
+use super::{Channel, Guild, OverwriteTarget};
+
+/// Every permission below at once.
+pub const ADMINISTRATOR: u64 = 1 << 3;
+/// Change the guild itself.
+pub const MANAGE_GUILD: u64 = 1 << 5;
+/// See a channel at all.
+pub const VIEW_CHANNEL: u64 = 1 << 10;
+/// Write in a text channel.
+pub const SEND_MESSAGES: u64 = 1 << 11;
+/// Read what was written before.
+pub const READ_MESSAGE_HISTORY: u64 = 1 << 16;
+/// Join a voice channel.
+pub const CONNECT: u64 = 1 << 20;
+/// Be heard in a voice channel.
+pub const SPEAK: u64 = 1 << 21;
+/// Move members between voice channels, and enter full ones.
+pub const MOVE_MEMBERS: u64 = 1 << 24;
+/// Speak by voice activity instead of push-to-talk.
+pub const USE_VAD: u64 = 1 << 25;
+/// Use slash commands.
+pub const USE_APPLICATION_COMMANDS: u64 = 1 << 31;
+
+/// What an owner or administrator has: every bit Discord has given a meaning.
+pub const ALL: u64 = (1 << 51) - 1;
+
+/// What `@everyone` may do in a guild nobody has configured, as far as it concerns a bot.
+pub const EVERYONE: u64 = VIEW_CHANNEL
+    | SEND_MESSAGES
+    | READ_MESSAGE_HISTORY
+    | CONNECT
+    | SPEAK
+    | USE_VAD
+    | USE_APPLICATION_COMMANDS
+    | (1 << 0) // create invites
+    | (1 << 6) // add reactions
+    | (1 << 9) // stream
+    | (1 << 14) // embed links
+    | (1 << 15) // attach files
+    | (1 << 18) // external emojis
+    | (1 << 26) // change own nickname
+    | (1 << 42); // soundboard
+
+/// All a timed-out member keeps.
+const TIMED_OUT: u64 = VIEW_CHANNEL | READ_MESSAGE_HISTORY;
+
+/// What `user` may do in the guild, channels aside; 0 for someone who is no member.
+pub(crate) fn in_guild(guild: &Guild, user: u64, now_ms: u64) -> u64 {
+    let Some(member) = guild.members.get(&user) else {
+        return 0;
+    };
+    if guild.owner == user {
+        return ALL;
+    }
+    let granted = guild
+        .roles
+        .iter()
+        .filter(|role| role.id == guild.id || member.roles.contains(&role.id))
+        .fold(0, |bits, role| bits | role.permissions);
+    if granted & ADMINISTRATOR != 0 {
+        return ALL;
+    }
+    if member.is_timed_out(now_ms) {
+        granted & TIMED_OUT
+    } else {
+        granted
+    }
+}
+
+/// What `user` may do in one channel: the guild's permissions after the channel's overwrites.
+pub(crate) fn in_channel(guild: &Guild, channel: &Channel, user: u64, now_ms: u64) -> u64 {
+    let base = in_guild(guild, user, now_ms);
+    let Some(member) = guild.members.get(&user) else {
+        return 0;
+    };
+    if base == ALL {
+        return ALL;
+    }
+    let mut bits = base;
+    let mut apply = |deny: u64, allow: u64| bits = (bits & !deny) | allow;
+    // Discord's order: @everyone, then all roles at once, then the member.
+    for overwrite in &channel.overwrites {
+        if overwrite.target == OverwriteTarget::Role(guild.id) {
+            apply(overwrite.deny, overwrite.allow);
+        }
+    }
+    let of_roles = channel.overwrites.iter().filter(|overwrite| {
+        matches!(overwrite.target, OverwriteTarget::Role(id)
+            if id != guild.id && member.roles.contains(&id))
+    });
+    let (deny, allow) = of_roles.fold((0, 0), |(deny, allow), overwrite| {
+        (deny | overwrite.deny, allow | overwrite.allow)
+    });
+    apply(deny, allow);
+    for overwrite in &channel.overwrites {
+        if overwrite.target == OverwriteTarget::Member(user) {
+            apply(overwrite.deny, overwrite.allow);
+        }
+    }
+    if member.is_timed_out(now_ms) {
+        bits &= TIMED_OUT;
+    }
+    // A channel one cannot see gives no other right either.
+    if bits & VIEW_CHANNEL == 0 { 0 } else { bits }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::{Overwrite, Role};
+
+    fn guild() -> Guild {
+        Guild::new(1, "g", 10)
+            .voice(5, "Lounge")
+            .member(10)
+            .member(20)
+    }
+
+    #[test]
+    fn owner_has_everything() {
+        let guild = guild();
+        assert_eq!(in_guild(&guild, 10, 0), ALL);
+        assert_eq!(in_channel(&guild, &guild.channels[0], 10, 0), ALL);
+    }
+
+    #[test]
+    fn stranger_has_nothing() {
+        let guild = guild();
+        assert_eq!(in_guild(&guild, 99, 0), 0);
+        assert_eq!(in_channel(&guild, &guild.channels[0], 99, 0), 0);
+    }
+
+    #[test]
+    fn role_overwrite_beats_everyone_and_member_beats_role() {
+        let mut guild = guild().role(Role::new(7, "dj", 0));
+        guild.members.get_mut(&20).unwrap().roles.push(7);
+        let everyone = Overwrite {
+            target: OverwriteTarget::Role(1),
+            allow: 0,
+            deny: CONNECT,
+        };
+        let dj = Overwrite {
+            target: OverwriteTarget::Role(7),
+            allow: CONNECT,
+            deny: 0,
+        };
+        let member = Overwrite {
+            target: OverwriteTarget::Member(20),
+            allow: 0,
+            deny: CONNECT,
+        };
+        guild.channels[0].overwrites = vec![dj, everyone];
+        assert_ne!(in_channel(&guild, &guild.channels[0], 20, 0) & CONNECT, 0);
+        guild.channels[0].overwrites.push(member);
+        assert_eq!(in_channel(&guild, &guild.channels[0], 20, 0) & CONNECT, 0);
+    }
+
+    #[test]
+    fn timed_out_member_may_only_look() {
+        let mut guild = guild();
+        guild.members.get_mut(&20).unwrap().timeout_until_ms = Some(1_000);
+        assert_eq!(in_guild(&guild, 20, 999), TIMED_OUT);
+        assert_eq!(in_guild(&guild, 20, 1_000), EVERYONE);
+    }
+
+    #[test]
+    fn hidden_channel_gives_no_rights() {
+        let mut guild = guild();
+        let hidden = Overwrite {
+            target: OverwriteTarget::Role(1),
+            allow: 0,
+            deny: VIEW_CHANNEL,
+        };
+        guild.channels[0].overwrites = vec![hidden];
+        assert_eq!(in_channel(&guild, &guild.channels[0], 20, 0), 0);
+    }
+}

@@ -1,0 +1,10 @@
+//! The simulator from outside: raw clients for its manners, real ones for its faithfulness.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod control;
+mod gateway;
+mod interactions;
+mod oauth;
+mod rest;
+mod support;
+mod voice;

@@ -1,0 +1,83 @@
+//! A WebSocket client that sends what it is told to, for what real clients never do.
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+/// A connection to either gateway.
+pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Socket {
+    /// Connects without TLS.
+    pub async fn connect(url: &str) -> Socket {
+        Socket(tokio_tungstenite::connect_async(url).await.unwrap().0)
+    }
+
+    pub async fn send(&mut self, op: u64, d: Value) {
+        self.send_text(&json!({ "op": op, "d": d }).to_string()).await;
+    }
+
+    pub async fn send_text(&mut self, text: &str) {
+        self.0.send(Message::text(text)).await.unwrap();
+    }
+
+    /// The next payload.
+    ///
+    /// # Panics
+    ///
+    /// If the server closes instead.
+    pub async fn receive(&mut self) -> Value {
+        loop {
+            let message = tokio::time::timeout(super::PATIENCE, self.0.next()).await;
+            match message.expect("a payload in time").expect("an open connection").unwrap() {
+                Message::Text(text) => return serde_json::from_str(&text).unwrap(),
+                Message::Close(frame) => panic!("closed: {frame:?}"),
+                _ => {}
+            }
+        }
+    }
+
+    /// The next payload with this opcode.
+    pub async fn receive_op(&mut self, op: u64) -> Value {
+        loop {
+            let payload = self.receive().await;
+            if payload["op"] == op {
+                return payload;
+            }
+        }
+    }
+
+    /// The data of the next event of this name.
+    pub async fn receive_event(&mut self, name: &str) -> Value {
+        loop {
+            let mut payload = self.receive().await;
+            if payload["t"] == name {
+                return payload["d"].take();
+            }
+        }
+    }
+
+    /// Waits until the server closes; its code.
+    pub async fn closed(mut self) -> u16 {
+        loop {
+            let message = tokio::time::timeout(super::PATIENCE, self.0.next()).await;
+            match message.expect("a close in time") {
+                Some(Ok(Message::Close(Some(frame)))) => return frame.code.into(),
+                Some(Ok(_)) => {}
+                other => panic!("no close code: {other:?}"),
+            }
+        }
+    }
+
+    /// Closes with a code.
+    pub async fn close(mut self, code: u16) {
+        let frame = tokio_tungstenite::tungstenite::protocol::CloseFrame {
+            code: code.into(),
+            reason: "".into(),
+        };
+        self.0.close(Some(frame)).await.unwrap();
+        while let Some(Ok(_)) = self.0.next().await {}
+    }
+}
