@@ -1,0 +1,200 @@
+//! Every long-lived part of the server, built here and nowhere else, in order. `cli` builds and
+//! runs it; `http` reaches everything through it.
+
+mod keys;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::audio::{Settings, Transcoder};
+use crate::bot::Bot;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::{Db, OpenError};
+use crate::discord::Discord;
+use crate::domain::guilds::{Gateway, Guilds, Offline};
+use crate::domain::library::Library;
+use crate::domain::limits::Limits;
+use crate::domain::login::Login;
+use crate::domain::play_log::PlayLog;
+use crate::domain::player::{Mute, Player, Voice};
+use crate::domain::tokens::Tokens;
+use crate::error::Error;
+use crate::secret::Secret;
+
+/// How often extensions of tokens are written.
+const FLUSH_EVERY: Duration = Duration::from_secs(5);
+/// After this many flushes idle limits are dropped: once a minute.
+const FLUSHES_PER_CLEANING: u32 = 12;
+
+/// A part could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    /// The keys or the caches in the data folder.
+    #[error("cannot use the data folder {0}")]
+    DataDir(String, #[source] std::io::Error),
+    /// The client for Discord.
+    #[error("cannot set up the connection to Discord")]
+    Discord(#[source] Error),
+}
+
+/// The server's parts.
+pub struct App {
+    /// As it was started.
+    pub config: Config,
+    /// The time that everything goes by.
+    pub clock: Clock,
+    /// Rows.
+    pub db: Db,
+    /// The operator's sounds.
+    pub library: Arc<Library>,
+    /// Whose guild it is.
+    pub guilds: Arc<Guilds>,
+    /// What callers may ask for.
+    pub limits: Limits,
+    /// Sessions and API tokens.
+    pub tokens: Arc<Tokens>,
+    /// The way in through Discord.
+    pub login: Login,
+    /// The one way a sound is played.
+    pub player: Arc<Player>,
+    /// Key of the cookie that binds a login to its browser.
+    pub cookie_key: Secret,
+    play_log: PlayLog,
+    bot: Option<Arc<Bot>>,
+}
+
+impl App {
+    /// Builds the parts. `worker` is the program whose `decode-worker` command decodes sounds:
+    /// this one, or the real one in a test. Must be called inside the runtime; blocks it while
+    /// the database is opened.
+    ///
+    /// # Errors
+    /// [`BuildError`].
+    pub fn build(config: Config, clock: Clock, worker: PathBuf) -> Result<Arc<Self>, BuildError> {
+        let data_dir = |error| BuildError::DataDir(config.data_dir.display().to_string(), error);
+        let cookie_key = match &config.http.secret_key {
+            Some(key) => key.clone(),
+            None => keys::cookie_key(&config.data_dir).map_err(data_dir)?,
+        };
+        let db = Db::open(&config.database)?;
+        let discord = Discord::new(&config.discord).map_err(BuildError::Discord)?.map(Arc::new);
+        let transcoder = Transcoder::new(Settings {
+            cache_dir: config.data_dir.join("cache"),
+            worker,
+            max_length: config.sounds.max_length,
+        })
+        .map_err(data_dir)?;
+        let library = Library::open(config.sounds.dir.clone());
+        let bot = discord.is_some().then(|| Arc::new(Bot::new(&config.discord)));
+        let (gateway, voice): (Arc<dyn Gateway>, Arc<dyn Voice>) = match &bot {
+            Some(bot) => (bot.gateway(), bot.voice()),
+            None => (Arc::new(Offline), Arc::new(Mute)),
+        };
+
+        let guilds =
+            Arc::new(Guilds::new(gateway, discord.clone(), db.clone(), clock.clone()));
+        let tokens = Arc::new(Tokens::new(db.clone(), clock.clone()));
+        let play_log = PlayLog::start(db.clone());
+        let login = Login::new(
+            discord,
+            Arc::clone(&guilds),
+            Arc::clone(&tokens),
+            db.clone(),
+            clock.clone(),
+        );
+        let player = Arc::new(Player::new(
+            Arc::clone(&guilds),
+            Arc::clone(&library),
+            transcoder,
+            voice,
+            play_log.clone(),
+            clock.clone(),
+        ));
+        Ok(Arc::new(Self {
+            limits: Limits::new(config.limits.burst, config.limits.refill, &clock),
+            config,
+            clock,
+            db,
+            library,
+            guilds,
+            tokens,
+            login,
+            player,
+            cookie_key,
+            play_log,
+            bot,
+        }))
+    }
+
+    /// Whether a bot is configured.
+    pub fn has_bot(&self) -> bool {
+        self.bot.is_some()
+    }
+
+    /// Starts what runs by itself: the bot, and the regular writing and cleaning.
+    pub fn start(self: &Arc<Self>) -> Running {
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = vec![tokio::spawn(Arc::clone(self).maintain(stopped.clone()))];
+        if let Some(bot) = self.bot.clone() {
+            let (player, library) = (Arc::clone(&self.player), Arc::clone(&self.library));
+            tasks.push(tokio::spawn(async move {
+                if let Err(error) = bot.run(player, library, stopped).await {
+                    tracing::error!(%error, "the bot has stopped; everything else goes on");
+                }
+            }));
+        }
+        Running { app: Arc::clone(self), stop, tasks }
+    }
+
+    async fn maintain(self: Arc<Self>, mut stopped: watch::Receiver<bool>) {
+        let mut ticks = interval(FLUSH_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut flushes: u32 = 0;
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                _ = stopped.wait_for(|stopped| *stopped) => return,
+            }
+            if let Err(error) = self.tokens.flush().await {
+                tracing::error!(?error, "lifetimes of tokens were not written, trying again");
+            }
+            flushes = flushes.wrapping_add(1);
+            if flushes.is_multiple_of(FLUSHES_PER_CLEANING) {
+                self.limits.drop_idle();
+            }
+        }
+    }
+}
+
+/// A started server.
+pub struct Running {
+    app: Arc<App>,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Stops in order: the bot leaves its channels and closes its connection, then what waits to
+    /// be written is written.
+    pub async fn stop(self) {
+        let _tasks_have_ended = self.stop.send(true);
+        for task in self.tasks {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a part of the server ended badly");
+            }
+        }
+        self.app.play_log.flush().await;
+        if let Err(error) = self.app.tokens.flush().await {
+            tracing::error!(?error, "lifetimes of tokens were not written");
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! What the gateway connection knows about guilds: the domain's [`Gateway`] port, filled from
+//! serenity's cache. `gateway` reports the connection's fortunes, `voice` watches the bot's own
+//! channel here.
+
+use std::collections::HashMap;
+use std::num::NonZeroU16;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use serenity::cache::Cache;
+use serenity::model::guild::UnavailableGuild;
+use serenity::model::id as discord;
+use serenity::model::permissions::Permissions;
+use serenity::model::user::CurrentUser;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::discord::user_tag;
+use crate::domain::guilds::{BotUser, Gateway, Guild, MissingRight};
+use crate::ids::{ChannelId, GuildId, UserId};
+
+/// What a guild is called that has been out of order ever since we started.
+const UNKNOWN_NAME: &str = "(unavailable)";
+
+/// The guilds, members in voice and permissions, as of the last event.
+pub(super) struct Directory {
+    state: RwLock<State>,
+    is_connected: AtomicBool,
+    /// Wakes those who wait for the bot's own voice state to change.
+    own_voice: watch::Sender<()>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Of the client that is connected now; one that is restarted brings another.
+    cache: Option<Arc<Cache>>,
+    bot: Option<BotUser>,
+    /// The guilds the bot is in. Those that are out of order stay, with their last name.
+    names: HashMap<GuildId, String>,
+    /// Whether all guilds of the first connection have come in.
+    is_complete: bool,
+}
+
+impl Directory {
+    pub(super) fn new() -> Self {
+        Self {
+            state: RwLock::default(),
+            is_connected: AtomicBool::new(false),
+            own_voice: watch::Sender::new(()),
+        }
+    }
+
+    /// A connection is ready: `guilds` is where the bot is, though nothing is known of them yet.
+    pub(super) fn connected(
+        &self,
+        cache: &Arc<Cache>,
+        user: &CurrentUser,
+        guilds: &[UnavailableGuild],
+    ) {
+        let ids: Vec<GuildId> = guilds
+            .iter()
+            .filter_map(|guild| from_discord(guild.id))
+            .collect();
+        let bot = UserId::try_from(user.id.get()).ok().map(|id| BotUser {
+            id,
+            tag: user_tag(&user.name, &discriminator(user.discriminator)),
+        });
+        let mut state = self.write();
+        state.cache = Some(Arc::clone(cache));
+        state.bot = bot;
+        state.names.retain(|id, _| ids.contains(id));
+        for id in &ids {
+            state
+                .names
+                .entry(*id)
+                .or_insert_with(|| UNKNOWN_NAME.to_owned());
+        }
+        state.is_complete |= ids.is_empty();
+    }
+
+    /// All guilds have come in, or have had the time to.
+    pub(super) fn complete(&self) {
+        self.write().is_complete = true;
+    }
+
+    /// The connection went up or down.
+    pub(super) fn set_connected(&self, is_connected: bool) {
+        self.is_connected.store(is_connected, Ordering::Release);
+    }
+
+    /// The bot is in a guild of this name.
+    pub(super) fn add(&self, guild: discord::GuildId, name: &str) {
+        if let Some(id) = from_discord(guild) {
+            self.write().names.insert(id, name.to_owned());
+        }
+    }
+
+    /// The bot is not in a guild any more.
+    pub(super) fn remove(&self, guild: discord::GuildId) {
+        if let Some(id) = from_discord(guild) {
+            self.write().names.remove(&id);
+        }
+    }
+
+    /// Whether a user is the bot itself.
+    pub(super) fn is_bot(&self, user: discord::UserId) -> bool {
+        self.read()
+            .bot
+            .as_ref()
+            .is_some_and(|bot| bot.id.get() == user.get())
+    }
+
+    /// The bot's own voice state may have changed.
+    pub(super) fn own_voice_changed(&self) {
+        self.own_voice.send_replace(());
+    }
+
+    /// The voice channel the bot is in, as Discord sees it.
+    pub(super) fn own_channel(&self, guild: GuildId) -> Option<ChannelId> {
+        let bot = self.read().bot.as_ref()?.id;
+        self.voice_channel(guild, bot)
+    }
+
+    /// Waits until Discord does not see the bot in voice any more, or `patience` is over.
+    pub(super) async fn out_of_voice(&self, guild: GuildId, patience: Duration) {
+        let mut changes = self.own_voice.subscribe();
+        let out = changes.wait_for(|()| self.own_channel(guild).is_none());
+        if timeout(patience, out).await.is_err() {
+            tracing::warn!(guild.id = %guild, "Discord still sees the bot in voice");
+        }
+    }
+
+    fn cache(&self) -> Option<Arc<Cache>> {
+        self.read().cache.clone()
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Gateway for Directory {
+    fn guilds(&self) -> Option<Vec<Guild>> {
+        let state = self.read();
+        let guild = |(id, name): (&GuildId, &String)| Guild {
+            id: *id,
+            name: name.clone(),
+        };
+        state
+            .is_complete
+            .then(|| state.names.iter().map(guild).collect())
+    }
+
+    fn guild(&self, guild: GuildId) -> Option<Guild> {
+        let state = self.read();
+        let name = state.names.get(&guild).filter(|_| state.is_complete)?;
+        Some(Guild {
+            id: guild,
+            name: name.clone(),
+        })
+    }
+
+    fn voice_channel(&self, guild: GuildId, user: UserId) -> Option<ChannelId> {
+        let cache = self.cache()?;
+        let guild = cache.guild(to_discord(guild))?;
+        let state = guild.voice_states.get(&discord::UserId::new(user.get()))?;
+        state
+            .channel_id
+            .and_then(|channel| ChannelId::try_from(channel.get()).ok())
+    }
+
+    fn has_listeners(&self, guild: GuildId, channel: ChannelId) -> bool {
+        let Some((cache, bot)) = self.cache().zip(self.bot()) else {
+            return false;
+        };
+        let Some(guild) = cache.guild(to_discord(guild)) else {
+            return false;
+        };
+        guild.voice_states.iter().any(|(user, state)| {
+            user.get() != bot.id.get()
+                && state
+                    .channel_id
+                    .is_some_and(|its| its.get() == channel.get())
+        })
+    }
+
+    fn may_speak(&self, guild: GuildId, channel: ChannelId) -> Result<(), MissingRight> {
+        let Some((cache, bot)) = self.cache().zip(self.bot()) else {
+            return Err(MissingRight::Connect);
+        };
+        let Some(guild) = cache.guild(to_discord(guild)) else {
+            return Err(MissingRight::Connect);
+        };
+        // A channel that is not in the cache is one that the bot may not see.
+        let channel = guild
+            .channels
+            .get(&discord::ChannelId::new(channel.get()))
+            .ok_or(MissingRight::Connect)?;
+        let member = guild
+            .members
+            .get(&discord::UserId::new(bot.id.get()))
+            .ok_or(MissingRight::Connect)?;
+        let rights = guild.user_permissions_in(channel, member);
+        if !rights.contains(Permissions::VIEW_CHANNEL | Permissions::CONNECT) {
+            return Err(MissingRight::Connect);
+        }
+        if rights.contains(Permissions::SPEAK) {
+            Ok(())
+        } else {
+            Err(MissingRight::Speak)
+        }
+    }
+
+    fn bot(&self) -> Option<BotUser> {
+        self.read().bot.clone()
+    }
+
+    fn is_connected(&self) -> bool {
+        self.is_connected.load(Ordering::Acquire)
+    }
+}
+
+/// A guild's id as the library takes it.
+pub(super) fn to_discord(guild: GuildId) -> discord::GuildId {
+    discord::GuildId::new(guild.get())
+}
+
+/// A guild's id as we take it; every one that Discord gives out fits.
+pub(super) fn from_discord(guild: discord::GuildId) -> Option<GuildId> {
+    GuildId::try_from(guild.get()).ok()
+}
+
+/// A discriminator as Discord writes it: four digits, or nothing.
+pub(super) fn discriminator(number: Option<NonZeroU16>) -> String {
+    number.map_or_else(String::new, |number| format!("{number:04}"))
+}

@@ -1,0 +1,115 @@
+//! One track from its start to its end. songbird has no event for a first packet and tells of
+//! errors twice; here each thing is known once. Called by `voice`.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use songbird::events::EventData;
+use songbird::input::Input;
+use songbird::tracks::{PlayMode, Track};
+use songbird::{Event, EventContext, EventHandler, TrackEvent};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::domain::player::VoiceError;
+
+/// A mixer's tick is 20 ms; at the second one the first packet has been sent.
+const TWO_TICKS: Duration = Duration::from_millis(40);
+/// How long a track may take to start.
+const START_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Both ends of a track, each to be told once.
+#[derive(Clone)]
+pub(super) struct Playing(Arc<Mutex<Signals>>);
+
+struct Signals {
+    started: Option<oneshot::Sender<Result<(), VoiceError>>>,
+    ended: Option<oneshot::Sender<()>>,
+}
+
+/// Resolves when a track's audio is on its way.
+pub(super) struct Starting(oneshot::Receiver<Result<(), VoiceError>>);
+
+/// Makes a track of an input: what to give to songbird, what to end it with, and what tells of its
+/// start and of its end.
+pub(super) fn new(input: Input) -> (Track, Playing, Starting, oneshot::Receiver<()>) {
+    let (started, starting) = oneshot::channel();
+    let (ended, ending) = oneshot::channel();
+    let signals = Signals {
+        started: Some(started),
+        ended: Some(ended),
+    };
+    let playing = Playing(Arc::new(Mutex::new(signals)));
+    let mut track = Track::from(input);
+    for event in [
+        Event::Delayed(TWO_TICKS),
+        Event::Track(TrackEvent::End),
+        Event::Track(TrackEvent::Error),
+    ] {
+        track
+            .events
+            .add_event(EventData::new(event, playing.clone()), Duration::ZERO);
+    }
+    (track, playing, Starting(starting), ending)
+}
+
+impl Starting {
+    /// Waits for the first packet.
+    ///
+    /// # Errors
+    /// What kept the track from starting.
+    pub(super) async fn wait(self) -> Result<(), VoiceError> {
+        match timeout(START_PATIENCE, self.0).await {
+            Ok(Ok(result)) => result,
+            // Stopped before it began.
+            Ok(Err(_)) => Err(VoiceError::Refused),
+            Err(_) => Err(VoiceError::TimedOut),
+        }
+    }
+}
+
+impl Playing {
+    /// Tells that the track is over, unless that has been told.
+    pub(super) fn end(&self) {
+        let mut signals = self.signals();
+        signals.started = None;
+        if let Some(ended) = signals.ended.take() {
+            let _nobody_listens = ended.send(());
+        }
+    }
+
+    fn start(&self, result: Result<(), VoiceError>) {
+        if let Some(started) = self.signals().started.take() {
+            let _nobody_listens = started.send(result);
+        }
+    }
+
+    fn signals(&self) -> std::sync::MutexGuard<'_, Signals> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl EventHandler for Playing {
+    async fn act(&self, context: &EventContext<'_>) -> Option<Event> {
+        let EventContext::Track([(state, _)]) = context else {
+            return None;
+        };
+        match &state.playing {
+            PlayMode::Errored(error) => {
+                tracing::error!(%error, "a track failed");
+                self.start(Err(VoiceError::Unreadable));
+                self.end();
+            }
+            mode => {
+                // Even one that is over by now has been heard.
+                self.start(Ok(()));
+                if mode.is_done() {
+                    self.end();
+                }
+            }
+        }
+        None
+    }
+}

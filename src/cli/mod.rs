@@ -1,0 +1,61 @@
+//! The commands. `main` calls [`main`]; each command has its file.
+
+#[cfg(feature = "demo")]
+mod demo;
+mod serve;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::audio;
+use crate::config::Config;
+
+/// A Discord sound bot with a REST API and a sound board.
+#[derive(Parser)]
+#[command(name = "yuri", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server (the default); settings come from Rocket.toml and the environment.
+    Serve(serve::Options),
+    /// Try it: a simulated Discord and the server, without credentials, on this machine alone.
+    #[cfg(feature = "demo")]
+    Demo(demo::Options),
+    /// Decode a sound from standard input; started by the server for every new sound.
+    #[command(hide = true)]
+    DecodeWorker,
+}
+
+/// Runs the command of this process's arguments.
+pub fn main() -> ExitCode {
+    match Cli::parse().command {
+        None => serve::run(&serve::Options::default()),
+        Some(Command::Serve(options)) => serve::run(&options),
+        #[cfg(feature = "demo")]
+        Some(Command::Demo(options)) => demo::run(&options),
+        Some(Command::DecodeWorker) => audio::worker_main(),
+    }
+}
+
+/// The configuration of this process.
+fn load_config() -> Result<Config, crate::config::Faults> {
+    Config::load(Path::new("."), crate::config::environment())
+}
+
+/// Tells a person what went wrong, with its causes, on standard error.
+fn complain(error: &dyn std::error::Error) -> ExitCode {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        message.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    eprintln!("yuri: {message}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,63 @@
+//! `yuri serve`: the server, until it is told to stop.
+
+use std::env;
+use std::process::ExitCode;
+
+use rocket::fairing::AdHoc;
+use tokio::io::AsyncReadExt as _;
+
+use super::{complain, load_config};
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::{http, telemetry};
+
+/// Options of `yuri serve`.
+#[derive(clap::Args, Default)]
+pub(super) struct Options {
+    /// Stop when standard input ends: with the program that started this one, however that ends.
+    #[arg(long, hide = true)]
+    until_input_ends: bool,
+}
+
+/// Runs the server and says how it ended.
+pub(super) fn run(options: &Options) -> ExitCode {
+    let config = match load_config() {
+        Ok(config) => config,
+        Err(faults) => return complain(&faults),
+    };
+    telemetry::start(&config.log);
+    let ended = rocket::async_main(serve(config, options.until_input_ends));
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(&*error),
+    }
+}
+
+async fn serve(
+    config: Config,
+    until_input_ends: bool,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let worker = env::current_exe()?;
+    let public_url = config.public_url.join("/");
+    for name in config.discord.missing() {
+        tracing::warn!("{name} is not set: the bot is off and nobody can log in");
+    }
+    let app = App::build(config, Clock::system(), worker)?;
+    let running = app.start();
+    let started = AdHoc::on_liftoff("started", move |_| {
+        Box::pin(async move { tracing::info!("serving {public_url}") })
+    });
+    let rocket = http::rocket(app).attach(started).ignite().await?;
+    if until_input_ends {
+        let shutdown = rocket.shutdown();
+        tokio::spawn(async move {
+            let _nothing_is_sent = tokio::io::stdin().read(&mut [0; 1]).await;
+            shutdown.notify();
+        });
+    }
+    let ended = rocket.launch().await;
+    tracing::info!("stopping");
+    running.stop().await;
+    ended.map(drop).map_err(Into::into)
+}

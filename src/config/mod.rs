@@ -1,0 +1,316 @@
+//! The configuration: read once at start, typed, every fault reported together.
+//! `cli` loads it and passes its sections on; nothing else reads the environment.
+
+mod source;
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ipnet::IpNet;
+use reqwest::Url;
+
+use crate::ids::UserId;
+use crate::secret::Secret;
+use source::Source;
+
+/// The defaults: the file that the repository shows is the one that the binary carries.
+const DEFAULTS: &str = include_str!("../../Rocket.toml");
+
+/// The real Discord.
+const DISCORD: &str = "https://discord.com";
+
+/// Everything that can be configured. Its `Debug` form shows no secret.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where browsers reach this server.
+    pub public_url: PublicUrl,
+    /// The folder of the database, the keys and the caches.
+    pub data_dir: PathBuf,
+    /// What is logged.
+    pub log: String,
+    /// This installation's administrators.
+    pub admins: Vec<UserId>,
+    /// Where rows are kept.
+    pub database: DatabaseUrl,
+    /// The operator's sounds.
+    pub sounds: Sounds,
+    /// The connection to Discord.
+    pub discord: Discord,
+    /// What callers may ask for.
+    pub limits: Limits,
+    /// The listener and who is believed on it.
+    pub http: Http,
+}
+
+/// The operator's sounds.
+#[derive(Debug, Clone)]
+pub struct Sounds {
+    /// The folder whose files are the sounds.
+    pub dir: PathBuf,
+    /// The longest sound that is played.
+    pub max_length: Duration,
+}
+
+/// The connection to Discord.
+#[derive(Debug, Clone)]
+pub struct Discord {
+    /// The address of Discord, without a slash at its end.
+    pub api_url: String,
+    /// The bot's token; without it there is no bot.
+    pub bot_token: Option<Secret>,
+    /// The application's id; without it nobody can log in.
+    pub client_id: Option<String>,
+    /// The application's secret; without it nobody can log in.
+    pub client_secret: Option<Secret>,
+    /// Wait between a fresh join and the first sound.
+    pub voice_settle: Duration,
+}
+
+impl Discord {
+    /// Whether this is the real Discord, and not one that stands in for it.
+    pub fn is_real(&self) -> bool {
+        self.api_url == DISCORD
+    }
+
+    /// What is still missing before the bot can run and people can log in, by setting.
+    pub fn missing(&self) -> Vec<&'static str> {
+        let given = [
+            ("YURI_DISCORD__BOT_TOKEN", self.bot_token.is_some()),
+            ("YURI_DISCORD__CLIENT_ID", self.client_id.is_some()),
+            ("YURI_DISCORD__CLIENT_SECRET", self.client_secret.is_some()),
+        ];
+        given.into_iter().filter(|(_, given)| !given).map(|(name, _)| name).collect()
+    }
+}
+
+/// What callers may ask for.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Requests of one user at once.
+    pub burst: NonZeroU32,
+    /// Time until one more is admitted; never zero.
+    pub refill: Duration,
+    /// Longest page of the log and the statistics.
+    pub page_max: u32,
+}
+
+/// The listener and who is believed on it.
+#[derive(Debug, Clone)]
+pub struct Http {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Origins of other pages that may use a visitor's login.
+    pub cors_origins: Vec<String>,
+    /// Key of the encrypted cookie that binds a login to its browser: 32 bytes in base64.
+    pub secret_key: Option<Secret>,
+}
+
+/// The address of this server as browsers see it, without a slash at its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicUrl(String);
+
+impl PublicUrl {
+    /// Takes an `https` address, or an `http` one of this machine; a path is kept.
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        let url = Url::parse(text).map_err(|_| "is not a URL")?;
+        let bare = url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none();
+        match (url.scheme(), url.host_str()) {
+            ("http" | "https", Some(_)) if bare => {
+                Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
+            }
+            _ => Err("must look like https://sounds.example.org"),
+        }
+    }
+
+    /// The full address of `path`, which starts with a slash.
+    pub fn join(&self, path: &str) -> String {
+        format!("{}{path}", self.0)
+    }
+
+    /// Whether browsers come over TLS, so that cookies must not travel without it.
+    pub fn is_https(&self) -> bool {
+        self.0.starts_with("https:")
+    }
+
+    /// Scheme, host and port, as browsers name this server in `Origin`.
+    pub fn origin(&self) -> String {
+        Url::parse(&self.0).map(|url| url.origin().ascii_serialization()).unwrap_or_default()
+    }
+}
+
+/// Where rows are kept.
+#[derive(Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// A file of this machine.
+    Sqlite(PathBuf),
+    /// A PostgreSQL server, by its connection URL, which may hold a password.
+    Postgres(String),
+}
+
+impl DatabaseUrl {
+    /// Takes a path, `sqlite:<path>`, `postgres:` or `postgresql:`.
+    ///
+    /// # Errors
+    /// When the URL is of another database.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Ok(Self::Postgres(text.to_owned()));
+        }
+        let path = text.strip_prefix("sqlite:").map_or(text, |path| {
+            path.strip_prefix("//").unwrap_or(path)
+        });
+        if path.is_empty() || path.contains("://") {
+            return Err("must be a path, sqlite:<path> or postgres://user@host/name");
+        }
+        Ok(Self::Sqlite(path.into()))
+    }
+}
+
+impl std::fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(_) => f.write_str("postgres:***"),
+        }
+    }
+}
+
+/// Everything that is wrong with a configuration, a line each; no value of a secret is in it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the configuration has faults:\n  {}", .0.join("\n  "))]
+pub struct Faults(pub Vec<String>);
+
+impl Config {
+    /// Reads the embedded defaults, `Rocket.toml` in `working_dir`, `Rocket.toml` in the data
+    /// folder and `environment`, each overriding the one before. Contract 10.
+    ///
+    /// # Errors
+    /// All [`Faults`] at once: unknown keys, values of the wrong form, unreadable files.
+    pub fn load(
+        working_dir: &Path,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Faults> {
+        let mut source = Source::read(DEFAULTS, working_dir, environment);
+        let config = read(&mut source);
+        let faults = source.into_faults();
+        if faults.is_empty() { Ok(config) } else { Err(Faults(faults)) }
+    }
+}
+
+fn read(source: &mut Source) -> Config {
+    let data_dir = PathBuf::from(source.text("data_dir"));
+    let ip = source.parse("address", IpAddr::from([127, 0, 0, 1]), |text| {
+        text.parse().map_err(|_| "is not an IP address")
+    });
+    let port = source.parse("port", 8000, |text| text.parse().map_err(|_| "is not a port"));
+    let address = SocketAddr::new(ip, port);
+    let here = PublicUrl(format!("http://{address}"));
+    let public_url = source.parse("public_url", here.clone(), |text| match text {
+        "" => Ok(here.clone()),
+        url => PublicUrl::parse(url),
+    });
+    let beside = DatabaseUrl::Sqlite(data_dir.join("yuri.sqlite3"));
+    let database = source.parse_secret("database.url", beside.clone(), |text| match text {
+        "" => Ok(beside.clone()),
+        url => DatabaseUrl::parse(url),
+    });
+    let admins = source.parse("admins", Vec::new(), |text| {
+        list(text, |id| id.parse().ok()).ok_or("is not a list of Discord user ids")
+    });
+    Config {
+        public_url,
+        data_dir,
+        log: source.text("log"),
+        admins,
+        database,
+        sounds: Sounds {
+            dir: source.text("sounds.dir").into(),
+            max_length: Duration::from_secs(source.number("sounds.max_length_s", 1, 3600)),
+        },
+        discord: read_discord(source),
+        limits: Limits {
+            burst: source.parse("limits.burst", NonZeroU32::MIN, |text| {
+                text.parse().map_err(|_| "is not a number from 1 to 4294967295")
+            }),
+            refill: Duration::from_millis(source.number("limits.refill_ms", 1, 86_400_000)),
+            page_max: u32::try_from(source.number("limits.page_max", 1, 1_000_000))
+                .unwrap_or(u32::MAX),
+        },
+        http: Http {
+            address,
+            trusted_proxies: source.parse("http.trusted_proxies", Vec::new(), |text| {
+                list(text, parse_network).ok_or("is not a list of addresses or networks")
+            }),
+            cors_origins: source.parse("http.cors_origins", Vec::new(), |text| {
+                list(text, parse_origin)
+                    .ok_or("is not a list of origins like https://board.example.org")
+            }),
+            secret_key: source.parse_secret("secret_key", None, |text| match text {
+                "" => Ok(None),
+                key if is_key(key) => Ok(Some(Secret::new(key.to_owned()))),
+                _ => Err("is not 32 or 64 bytes in base64 (openssl rand -base64 32)"),
+            }),
+        },
+    }
+}
+
+fn read_discord(source: &mut Source) -> Discord {
+    let secret = |source: &mut Source, key: &str| {
+        source.parse_secret(key, None, |text| match text {
+            "" => Ok(None),
+            text if text.bytes().all(|byte| byte.is_ascii_graphic()) => {
+                Ok(Some(Secret::new(text.to_owned())))
+            }
+            _ => Err("has characters that no such secret has"),
+        })
+    };
+    Discord {
+        api_url: source.parse("discord.api_url", DISCORD.to_owned(), |text| {
+            PublicUrl::parse(text).map(|url| url.0)
+        }),
+        bot_token: secret(source, "discord.bot_token"),
+        client_id: source.parse("discord.client_id", None, |text| match text {
+            "" => Ok(None),
+            id => id
+                .parse::<UserId>()
+                .map(|id| Some(id.to_string()))
+                .map_err(|_| "is not an application id"),
+        }),
+        client_secret: secret(source, "discord.client_secret"),
+        voice_settle: Duration::from_millis(source.number("discord.voice_settle_ms", 0, 10_000)),
+    }
+}
+
+/// The items of a comma-separated list; `None` when one of them cannot be read.
+fn list<T>(text: &str, item: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+    text.split(',').map(str::trim).filter(|text| !text.is_empty()).map(item).collect()
+}
+
+fn parse_network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+}
+
+fn parse_origin(text: &str) -> Option<String> {
+    let origin = Url::parse(text).ok()?.origin();
+    (origin.is_tuple() && origin.ascii_serialization() == text).then(|| text.to_owned())
+}
+
+fn is_key(text: &str) -> bool {
+    STANDARD.decode(text).is_ok_and(|bytes| matches!(bytes.len(), 32 | 64))
+}
+
+/// This process's environment, as [`Config::load`] takes it. Values that are not UTF-8 are no
+/// settings of ours.
+pub fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}

@@ -1,0 +1,162 @@
+//! Rows: one pool over SQLite or PostgreSQL, and one file of queries per table. The domain and
+//! the routes call [`Db::quick`], [`Db::run`] and [`Db::write`] with a query from those files.
+
+mod connection;
+pub mod plays;
+mod schema;
+pub mod tokens;
+pub mod users;
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use diesel::QueryResult;
+use diesel::r2d2::Pool;
+use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
+
+pub use connection::AnyConnection;
+use connection::Manager;
+
+use crate::config::DatabaseUrl;
+use crate::error::Error;
+
+/// Connections kept open; a page is read in microseconds, so few are enough.
+const POOL_SIZE: u32 = 8;
+/// How long a query waits for a connection.
+const POOL_WAIT: Duration = Duration::from_secs(5);
+
+const UNAVAILABLE: Error = Error::Unavailable("the database is not available, try again");
+
+/// The database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process works on the same SQLite file.
+    #[error("another process uses the database {0}; one process per database")]
+    InUse(String),
+    /// The folder or the lock file could not be made.
+    #[error("cannot use the database file {0}")]
+    File(String, #[source] std::io::Error),
+    /// No connection.
+    #[error("cannot connect to the database: {0}")]
+    Connect(String),
+    /// The tables could not be brought up to date.
+    #[error("cannot migrate the database")]
+    Migrate(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// The database, cheap to clone.
+#[derive(Clone)]
+pub struct Db {
+    pool: Pool<Manager>,
+    /// Whether a short query is quicker than a change of thread.
+    inline: bool,
+    /// One writer at a time, so that none finds the file busy.
+    writer: Arc<Mutex<()>>,
+    /// Held while this process lives: a second one on the same file is refused.
+    _lock: Option<Arc<File>>,
+}
+
+impl Db {
+    /// Opens the database and brings its tables up to date. Blocks.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open(url: &DatabaseUrl) -> Result<Self, OpenError> {
+        let lock = match url {
+            DatabaseUrl::Sqlite(path) => Some(Arc::new(lock(path)?)),
+            DatabaseUrl::Postgres(_) => None,
+        };
+        let manager = Manager::new(url.clone());
+        let mut first = manager.establish().map_err(|error| OpenError::Connect(error.to_string()))?;
+        connection::migrate(&mut first).map_err(OpenError::Migrate)?;
+        drop(first);
+        let pool = Pool::builder()
+            .max_size(POOL_SIZE)
+            .connection_timeout(POOL_WAIT)
+            // A broken connection is found by its next query; asking each time costs more.
+            .test_on_check_out(matches!(url, DatabaseUrl::Postgres(_)))
+            .error_handler(Box::new(connection::LogFaults))
+            .build(manager)
+            .map_err(|error| OpenError::Connect(error.to_string()))?;
+        Ok(Self {
+            pool,
+            inline: lock.is_some(),
+            writer: Arc::default(),
+            _lock: lock,
+        })
+    }
+
+    /// Runs a short, bounded query: on this very thread with SQLite, where it takes microseconds.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn quick<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&mut AnyConnection) -> QueryResult<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        if self.inline && let Some(mut conn) = self.pool.try_get() {
+            return query(&mut conn).map_err(Error::internal);
+        }
+        self.run(query).await
+    }
+
+    /// Runs a query on a thread that may wait.
+    ///
+    /// # Errors
+    /// 503 when there is no connection, 500 for what the database refuses.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&mut AnyConnection) -> QueryResult<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let pool = self.pool.clone();
+        spawn_blocking(move || {
+            let mut conn = pool.get().map_err(|error| {
+                tracing::error!(%error, "no database connection");
+                UNAVAILABLE
+            })?;
+            query(&mut conn).map_err(Error::internal)
+        })
+        .await
+        .map_err(Error::internal)?
+    }
+
+    /// Runs changes in one transaction; all of them count or none does.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run); nothing has changed then.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        changes: impl FnOnce(&mut AnyConnection) -> QueryResult<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let _one_at_a_time = self.writer.lock().await;
+        self.run(move |conn| connection::transaction(conn, changes)).await
+    }
+
+    /// Whether a query is answered.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn check(&self) -> Result<(), Error> {
+        self.run(connection::ping).await
+    }
+}
+
+/// Takes the file `<database>.lock` for this process.
+fn lock(database: &Path) -> Result<File, OpenError> {
+    let shown = database.display().to_string();
+    let failed = |error| OpenError::File(shown.clone(), error);
+    if let Some(folder) = database.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let mut path = database.as_os_str().to_owned();
+    path.push(".lock");
+    let file = File::create(path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(OpenError::InUse(shown)),
+        Err(fs::TryLockError::Error(error)) => Err(failed(error)),
+    }
+}

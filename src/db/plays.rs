@@ -1,0 +1,176 @@
+//! Queries on the play log and its counters. `domain::play_log` alone writes; the routes read.
+//!
+//! A guild's plays carry the numbers `first_seq..=last_seq` without gaps, so the page at any depth
+//! is a range of the primary key, and its cost is its own length.
+
+use diesel::prelude::*;
+
+use super::AnyConnection;
+use super::schema::{guild_counters, plays, sound_counts};
+use crate::ids::{GuildId, UserId};
+
+/// The `source` of a sound of our own library. Only these are counted in the statistics.
+pub const LOCAL: &str = "local";
+
+/// A play about to be logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPlay {
+    /// Where.
+    pub guild: GuildId,
+    /// When its audio started, in Unix milliseconds.
+    pub time_ms: i64,
+    /// Who asked for it.
+    pub user: UserId,
+    /// Their name then.
+    pub user_tag: String,
+    /// Where the sound came from: [`LOCAL`] or what an import says.
+    pub source: &'static str,
+    /// The sound's name without extension.
+    pub sound: String,
+}
+
+/// A logged play.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct Play {
+    /// When its audio started, in Unix milliseconds.
+    pub time_ms: i64,
+    user_id: i64,
+    /// Who asked for it, as named then.
+    pub user_tag: String,
+    /// Where the sound came from.
+    pub source: String,
+    /// The sound's name without extension.
+    pub sound: String,
+}
+
+impl Play {
+    /// Who asked for it.
+    pub fn user(&self) -> UserId {
+        UserId::from_db(self.user_id)
+    }
+}
+
+/// Part of a longer list, and how long that is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The entries asked for.
+    pub entries: Vec<T>,
+    /// How many there are in all.
+    pub total: i64,
+}
+
+/// Appends a play: its row, its number and its counter. Run inside [`super::Db::write`].
+///
+/// # Errors
+/// The database's; the transaction must then be given up.
+pub fn append(conn: &mut AnyConnection, play: &NewPlay) -> QueryResult<()> {
+    let guild = play.guild.to_db();
+    let counters: Option<(i64, i64)> = guild_counters::table
+        .find(guild)
+        .select((guild_counters::last_seq, guild_counters::sounds))
+        .first(conn)
+        .optional()?;
+    let new_sound = play.source == LOCAL && count_sound(conn, guild, &play.sound)?;
+    let (last_seq, sounds) = counters.unwrap_or((0, 0));
+    let (seq, sounds) = (last_seq + 1, sounds + i64::from(new_sound));
+    if counters.is_some() {
+        diesel::update(guild_counters::table.find(guild))
+            .set((guild_counters::last_seq.eq(seq), guild_counters::sounds.eq(sounds)))
+            .execute(conn)?;
+    } else {
+        diesel::insert_into(guild_counters::table)
+            .values((
+                guild_counters::guild_id.eq(guild),
+                guild_counters::first_seq.eq(1),
+                guild_counters::last_seq.eq(seq),
+                guild_counters::sounds.eq(sounds),
+            ))
+            .execute(conn)?;
+    }
+    diesel::insert_into(plays::table)
+        .values((
+            plays::guild_id.eq(guild),
+            plays::seq.eq(seq),
+            plays::time_ms.eq(play.time_ms),
+            plays::user_id.eq(play.user.to_db()),
+            plays::user_tag.eq(&play.user_tag),
+            plays::source.eq(play.source),
+            plays::sound.eq(&play.sound),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Counts one more play of a sound; says whether it is its first.
+fn count_sound(conn: &mut AnyConnection, guild: i64, sound: &str) -> QueryResult<bool> {
+    let known = diesel::update(sound_counts::table.find((guild, sound)))
+        .set(sound_counts::count.eq(sound_counts::count + 1))
+        .execute(conn)?;
+    if known == 0 {
+        diesel::insert_into(sound_counts::table)
+            .values((
+                sound_counts::guild_id.eq(guild),
+                sound_counts::sound.eq(sound),
+                sound_counts::count.eq(1),
+            ))
+            .execute(conn)?;
+    }
+    Ok(known == 0)
+}
+
+/// A guild's plays, newest first, from the `from`-th on. Seed 004, Get Play Log.
+///
+/// # Errors
+/// The database's.
+pub fn page(
+    conn: &mut AnyConnection,
+    guild: GuildId,
+    from: u32,
+    limit: u32,
+) -> QueryResult<Page<Play>> {
+    let guild = guild.to_db();
+    let bounds: Option<(i64, i64)> = guild_counters::table
+        .find(guild)
+        .select((guild_counters::first_seq, guild_counters::last_seq))
+        .first(conn)
+        .optional()?;
+    let Some((first_seq, last_seq)) = bounds else {
+        return Ok(Page { entries: Vec::new(), total: 0 });
+    };
+    let total = last_seq - first_seq + 1;
+    if i64::from(from) >= total {
+        return Ok(Page { entries: Vec::new(), total });
+    }
+    let entries = plays::table
+        .filter(plays::guild_id.eq(guild))
+        .filter(plays::seq.le(last_seq - i64::from(from)))
+        .order(plays::seq.desc())
+        .limit(limit.into())
+        .select((plays::time_ms, plays::user_id, plays::user_tag, plays::source, plays::sound))
+        .load(conn)?;
+    Ok(Page { entries, total })
+}
+
+/// A guild's local sounds by how often they were played, ties by name. Seed 004, Get Play Stats.
+///
+/// # Errors
+/// The database's.
+pub fn top_sounds(
+    conn: &mut AnyConnection,
+    guild: GuildId,
+    limit: u32,
+) -> QueryResult<Page<(String, i64)>> {
+    let guild = guild.to_db();
+    let total: Option<i64> = guild_counters::table
+        .find(guild)
+        .select(guild_counters::sounds)
+        .first(conn)
+        .optional()?;
+    let entries = sound_counts::table
+        .filter(sound_counts::guild_id.eq(guild))
+        .order((sound_counts::count.desc(), sound_counts::sound.asc()))
+        .limit(limit.into())
+        .select((sound_counts::sound, sound_counts::count))
+        .load(conn)?;
+    Ok(Page { entries, total: total.unwrap_or(0) })
+}

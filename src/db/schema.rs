@@ -1,0 +1,99 @@
+//! The tables of `migrations/`, once for both backends.
+
+diesel::table! {
+    /// Who has logged in.
+    users (id) {
+        /// Discord's id.
+        id -> BigInt,
+        /// The account's name.
+        username -> Text,
+        /// The name shown, where one is set.
+        global_name -> Nullable<Text>,
+        /// The four digits of an old account, else `0`.
+        discriminator -> Text,
+        /// Hash of the avatar image.
+        avatar -> Nullable<Text>,
+        /// Last login.
+        updated_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    /// The guilds a user shared with the bot at the last login.
+    user_guilds (user_id, guild_id) {
+        /// The user.
+        user_id -> BigInt,
+        /// The guild.
+        guild_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    /// Login sessions and API tokens, by their hash.
+    tokens (id) {
+        /// Number of the token.
+        id -> BigInt,
+        /// Whose it is.
+        user_id -> BigInt,
+        /// 0: login session, 1: API token.
+        kind -> SmallInt,
+        /// The name its owner gave it, else empty.
+        name -> Text,
+        /// SHA-256 of the token.
+        hash -> Binary,
+        /// When it was issued.
+        created_ms -> BigInt,
+        /// When it was last used, to the minute.
+        used_ms -> BigInt,
+        /// When it ends unless it is used before.
+        expires_ms -> BigInt,
+        /// When it ends in any case.
+        cap_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    /// The play log.
+    plays (guild_id, seq) {
+        /// The guild.
+        guild_id -> BigInt,
+        /// Number of the play in its guild, without gaps.
+        seq -> BigInt,
+        /// When its audio started.
+        time_ms -> BigInt,
+        /// Who asked for it.
+        user_id -> BigInt,
+        /// Their name then.
+        user_tag -> Text,
+        /// Where the sound came from.
+        source -> Text,
+        /// Its name without extension.
+        sound -> Text,
+    }
+}
+
+diesel::table! {
+    /// Bounds of each guild's log and the number of its sounds.
+    guild_counters (guild_id) {
+        /// The guild.
+        guild_id -> BigInt,
+        /// Number of the oldest play that is kept.
+        first_seq -> BigInt,
+        /// Number of the newest play.
+        last_seq -> BigInt,
+        /// How many sounds have been counted.
+        sounds -> BigInt,
+    }
+}
+
+diesel::table! {
+    /// How often each local sound was played.
+    sound_counts (guild_id, sound) {
+        /// The guild.
+        guild_id -> BigInt,
+        /// The sound's name without extension.
+        sound -> Text,
+        /// Plays.
+        count -> BigInt,
+    }
+}

@@ -1,0 +1,198 @@
+//! Whose guild it is: which guilds the bot is in and who is a member, from live data only.
+//! Every route and command about a guild asks here before it does anything.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::future::Cache;
+
+use crate::clock::Clock;
+use crate::db::{Db, users};
+use crate::discord::Discord;
+use crate::discord::rest::Member;
+use crate::error::Error;
+use crate::ids::{ChannelId, GuildId, UserId};
+
+/// How long a membership that Discord told us is believed for reads. Contract 2.
+const MEMBER_LIFETIME: Duration = Duration::from_secs(60);
+/// Most memberships remembered at once.
+const MEMBERS_MAX: u64 = 50_000;
+
+/// The bot's own account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BotUser {
+    /// Its user id.
+    pub id: UserId,
+    /// Its name as the play log writes names.
+    pub tag: String,
+}
+
+/// A guild the bot is in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guild {
+    /// Its id.
+    pub id: GuildId,
+    /// Its name, chosen by its owner: untrusted text.
+    pub name: String,
+}
+
+/// A right that the bot itself lacks in a voice channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingRight {
+    /// It may not see or join the channel.
+    Connect,
+    /// It may join but not be heard.
+    Speak,
+}
+
+/// What the gateway connection knows. The port that `bot` fills; [`Offline`] when there is none.
+pub trait Gateway: Send + Sync {
+    /// The guilds the bot is in; `None` before the first connection is ready.
+    fn guilds(&self) -> Option<Vec<Guild>>;
+    /// One guild, if the bot is in it. `None` as well before the first connection is ready.
+    fn guild(&self, guild: GuildId) -> Option<Guild>;
+    /// The voice channel a member is in now.
+    fn voice_channel(&self, guild: GuildId, user: UserId) -> Option<ChannelId>;
+    /// Whether anyone but the bot is in a voice channel.
+    fn has_listeners(&self, guild: GuildId, channel: ChannelId) -> bool;
+    /// Whether the bot may join a channel and speak there.
+    ///
+    /// # Errors
+    /// The first right that is missing.
+    fn may_speak(&self, guild: GuildId, channel: ChannelId) -> Result<(), MissingRight>;
+    /// The bot's account; `None` before the first connection is ready.
+    fn bot(&self) -> Option<BotUser>;
+    /// Whether the connection is up now.
+    fn is_connected(&self) -> bool;
+}
+
+/// The gateway of an installation without a bot: knows nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Offline;
+
+impl Gateway for Offline {
+    fn guilds(&self) -> Option<Vec<Guild>> {
+        None
+    }
+
+    fn guild(&self, _: GuildId) -> Option<Guild> {
+        None
+    }
+
+    fn voice_channel(&self, _: GuildId, _: UserId) -> Option<ChannelId> {
+        None
+    }
+
+    fn has_listeners(&self, _: GuildId, _: ChannelId) -> bool {
+        false
+    }
+
+    fn may_speak(&self, _: GuildId, _: ChannelId) -> Result<(), MissingRight> {
+        Err(MissingRight::Connect)
+    }
+
+    fn bot(&self) -> Option<BotUser> {
+        None
+    }
+
+    fn is_connected(&self) -> bool {
+        false
+    }
+}
+
+/// A membership as Discord told it, and when.
+#[derive(Clone)]
+struct Seen {
+    at: Duration,
+    member: Option<Member>,
+}
+
+/// Memberships, checked against the bot's own guilds first, so that probing random ids costs
+/// Discord nothing.
+pub struct Guilds {
+    gateway: Arc<dyn Gateway>,
+    discord: Option<Arc<Discord>>,
+    db: Db,
+    clock: Clock,
+    members: Cache<(GuildId, UserId), Seen>,
+}
+
+impl Guilds {
+    /// `discord` is `None` when no bot is configured; memberships then come from what was seen at
+    /// each user's last login.
+    pub fn new(
+        gateway: Arc<dyn Gateway>,
+        discord: Option<Arc<Discord>>,
+        db: Db,
+        clock: Clock,
+    ) -> Self {
+        Self { gateway, discord, db, clock, members: Cache::new(MEMBERS_MAX) }
+    }
+
+    /// The gateway connection's knowledge.
+    pub fn gateway(&self) -> &dyn Gateway {
+        &*self.gateway
+    }
+
+    /// Passes when `user` is a member of `guild` and the bot is too, as known for at most 60 s.
+    ///
+    /// # Errors
+    /// [`Error::NOT_A_MEMBER`] whatever the reason; [`Error::Unavailable`] while the bot has not
+    /// connected yet; what Discord's failures map to otherwise.
+    pub async fn check_member(&self, guild: GuildId, user: UserId) -> Result<(), Error> {
+        if self.discord.is_none() {
+            return self.check_last_login(guild, user).await;
+        }
+        self.check_bot(guild)?;
+        let now = self.clock.monotonic();
+        if let Some(seen) = self.members.get(&(guild, user)).await
+            && now.saturating_sub(seen.at) < MEMBER_LIFETIME
+        {
+            return seen.member.map(|_| ()).ok_or(Error::NOT_A_MEMBER);
+        }
+        self.read_member(guild, user).await.map(|_| ())
+    }
+
+    /// The member as Discord has it now: what every change in a guild is checked against.
+    ///
+    /// # Errors
+    /// As [`check_member`](Self::check_member).
+    pub async fn get_member(&self, guild: GuildId, user: UserId) -> Result<Member, Error> {
+        self.check_bot(guild)?;
+        self.read_member(guild, user).await
+    }
+
+    /// The guilds, of those a user was in at the last login, that the bot is in now.
+    ///
+    /// For showing only: what may be done there is checked when it is done.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn list_mutual(&self, user: UserId) -> Result<Vec<Guild>, Error> {
+        let ids = self.db.quick(move |conn| users::list_guilds(conn, user)).await?;
+        Ok(ids.into_iter().filter_map(|id| self.gateway.guild(id)).collect())
+    }
+
+    fn check_bot(&self, guild: GuildId) -> Result<(), Error> {
+        if self.gateway.guild(guild).is_some() {
+            return Ok(());
+        }
+        if self.discord.is_some() && self.gateway.guilds().is_none() {
+            return Err(Error::Unavailable("the bot is not connected to Discord yet"));
+        }
+        Err(Error::NOT_A_MEMBER)
+    }
+
+    async fn read_member(&self, guild: GuildId, user: UserId) -> Result<Member, Error> {
+        let discord = self.discord.as_ref().ok_or(Error::NOT_A_MEMBER)?;
+        let member = discord.find_member(guild, user).await?;
+        let seen = Seen { at: self.clock.monotonic(), member: member.clone() };
+        self.members.insert((guild, user), seen).await;
+        member.ok_or(Error::NOT_A_MEMBER)
+    }
+
+    async fn check_last_login(&self, guild: GuildId, user: UserId) -> Result<(), Error> {
+        let was_member = self.db.quick(move |conn| users::was_in_guild(conn, user, guild)).await?;
+        if was_member { Ok(()) } else { Err(Error::NOT_A_MEMBER) }
+    }
+}

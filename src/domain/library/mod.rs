@@ -1,0 +1,80 @@
+//! The operator's folder: an index in memory, kept true by a file watcher. The list route pages
+//! through it, the player finds a sound in it, autocomplete asks it for suggestions.
+//!
+//! What a caller sends is only ever looked up here, never joined to a path.
+
+mod index;
+mod watch;
+
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::watch as channel;
+
+pub use index::{Order, Sound};
+use index::Index;
+
+/// The sounds, as they are now.
+pub struct Library {
+    dir: PathBuf,
+    index: RwLock<Arc<Index>>,
+    /// Counts the changes.
+    version: channel::Sender<u64>,
+    watcher: std::sync::OnceLock<watch::Watcher>,
+}
+
+impl Library {
+    /// Reads the folder and watches it from now on. A folder that is not there is an empty
+    /// library until it appears. Blocks.
+    pub fn open(dir: PathBuf) -> Arc<Self> {
+        let library = Arc::new(Self {
+            dir,
+            index: RwLock::default(),
+            version: channel::Sender::new(0),
+            watcher: std::sync::OnceLock::new(),
+        });
+        library.rescan();
+        let _set_once = library.watcher.set(watch::start(&library));
+        library
+    }
+
+    /// Part of the list and the number of all sounds. `from` past the end is an empty part.
+    pub fn page(&self, order: Order, from: usize, limit: usize) -> (Vec<Arc<Sound>>, usize) {
+        self.index().page(order, from, limit)
+    }
+
+    /// The sound that a name means: a full file name, else a stem, else either in any letter
+    /// case; of two files with one stem the first in byte order. Contract 4.
+    pub fn find(&self, name: &str) -> Option<Arc<Sound>> {
+        self.index().find(name)
+    }
+
+    /// Up to `limit` stems that `partial` could become: those that begin with it first, then
+    /// those that contain it, each by name.
+    pub fn suggest(&self, partial: &str, limit: usize) -> Vec<String> {
+        self.index().suggest(partial, limit)
+    }
+
+    /// Follows the changes: the receiver wakes after each.
+    pub fn changes(&self) -> channel::Receiver<u64> {
+        self.version.subscribe()
+    }
+
+    /// Reads the folder again. Called by the watcher. Blocks.
+    fn rescan(&self) {
+        let index = Index::read(&self.dir);
+        let changed = {
+            let mut current = self.index.write().unwrap_or_else(PoisonError::into_inner);
+            let changed = !current.same_as(&index);
+            *current = Arc::new(index);
+            changed
+        };
+        if changed {
+            self.version.send_modify(|version| *version += 1);
+        }
+    }
+
+    fn index(&self) -> Arc<Index> {
+        Arc::clone(&self.index.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}

@@ -1,0 +1,110 @@
+//! Keeps the index true: the operating system's notices, gathered for a moment, and a look at the
+//! whole folder now and then for file systems that send none.
+
+use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+
+use super::Library;
+
+/// Copying a folder in is many notices: they are answered by one look.
+const GATHER: Duration = Duration::from_millis(100);
+/// But a folder that never comes to rest is looked at all the same.
+const GATHER_MAX: Duration = Duration::from_secs(1);
+/// How often the folder is looked at without a notice.
+const LOOK_EVERY: Duration = Duration::from_secs(300);
+/// The same while there is no folder to watch.
+const LOOK_FOR_FOLDER_EVERY: Duration = Duration::from_secs(1);
+
+/// Ends the watching thread when it is dropped, with its library.
+pub(super) struct Watcher {
+    wake: mpsc::Sender<()>,
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        let _thread_has_ended = self.wake.send(());
+    }
+}
+
+/// Watches the folder of a library for as long as the library lives.
+pub(super) fn start(library: &Arc<Library>) -> Watcher {
+    let (notices, received) = mpsc::channel();
+    let (wake, dir) = (notices.clone(), library.dir.clone());
+    let library = Arc::downgrade(library);
+    thread::spawn(move || run(&library, &dir, &notices, &received));
+    Watcher { wake }
+}
+
+fn run(
+    library: &Weak<Library>,
+    dir: &Path,
+    notices: &mpsc::Sender<()>,
+    received: &mpsc::Receiver<()>,
+) {
+    let mut watching = watch(dir, notices);
+    loop {
+        // Also at first: the folder may have changed between the first look and the watch.
+        let Some(library) = library.upgrade() else { return };
+        library.rescan();
+        drop(library);
+        // A folder that went away and came back is another one: its watch is dead.
+        if watching.as_ref().is_none_or(|(_, identity)| identity_of(dir) != *identity) {
+            watching = watch(dir, notices);
+        }
+        let patience = if watching.is_some() { LOOK_EVERY } else { LOOK_FOR_FOLDER_EVERY };
+        match received.recv_timeout(patience) {
+            Ok(()) => {
+                let until = Instant::now() + GATHER_MAX;
+                while received.recv_timeout(GATHER).is_ok() && Instant::now() < until {}
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+type Identity = Option<(u64, u64)>;
+
+fn watch(dir: &Path, notices: &mpsc::Sender<()>) -> Option<(RecommendedWatcher, Identity)> {
+    let identity = identity_of(dir);
+    identity?;
+    let notices = notices.clone();
+    let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        // Reading a sound is no change; a fault of the watch is a reason to look.
+        if event.map_or(true, |event| !event.kind.is_access() || ends_writing(&event)) {
+            let _library_is_gone = notices.send(());
+        }
+    });
+    let watching = watcher.and_then(|mut watcher| {
+        watcher.watch(dir, RecursiveMode::NonRecursive)?;
+        Ok(watcher)
+    });
+    match watching {
+        Ok(watcher) => Some((watcher, identity)),
+        Err(error) => {
+            tracing::warn!(%error, "the folder of sounds cannot be watched, looking every second");
+            None
+        }
+    }
+}
+
+fn ends_writing(event: &notify::Event) -> bool {
+    use notify::event::{AccessKind, AccessMode, EventKind};
+    event.kind == EventKind::Access(AccessKind::Close(AccessMode::Write))
+}
+
+#[cfg(unix)]
+fn identity_of(dir: &Path) -> Identity {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(dir).ok().map(|about| (about.dev(), about.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity_of(dir: &Path) -> Identity {
+    dir.is_dir().then_some((0, 0))
+}

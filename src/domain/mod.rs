@@ -1,0 +1,10 @@
+//! The rules, in plain types: no web framework, no Discord library and no query is named here.
+//! `http` and `bot` call in; the domain calls `audio`, `db` and `discord`.
+
+pub mod guilds;
+pub mod library;
+pub mod limits;
+pub mod login;
+pub mod play_log;
+pub mod player;
+pub mod tokens;

@@ -1,0 +1,79 @@
+//! Writing the play log: one task, so that playing never waits for the database and a guild's
+//! numbers are given in one place. `domain::player` is the only one that records.
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::db::plays::{NewPlay, append};
+use crate::db::Db;
+
+/// Plays that may wait to be written.
+const WAITING_MAX: usize = 10_000;
+/// Plays written in one transaction at most.
+const BATCH_MAX: usize = 100;
+
+/// The play was not written: the queue is full, or the database refused it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the play was not logged")]
+pub struct NotLogged;
+
+struct Job {
+    /// Nothing for a caller who only waits for what stands before.
+    play: Option<NewPlay>,
+    committed: oneshot::Sender<()>,
+}
+
+/// The way in, cheap to clone. The task ends when all clones are gone.
+#[derive(Clone)]
+pub struct PlayLog {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl PlayLog {
+    /// Starts the task.
+    pub fn start(db: Db) -> Self {
+        let (jobs, waiting) = mpsc::channel(WAITING_MAX);
+        tokio::spawn(write_all(db, waiting));
+        Self { jobs }
+    }
+
+    /// Hands a play over at once; the future resolves when it is committed, and may be dropped.
+    ///
+    /// # Errors
+    /// [`NotLogged`].
+    pub fn record(&self, play: NewPlay) -> impl Future<Output = Result<(), NotLogged>> + use<> {
+        let (committed, commit) = oneshot::channel();
+        let handed_over = self.jobs.try_send(Job { play: Some(play), committed });
+        async move {
+            if handed_over.is_err() {
+                tracing::error!("a play was not logged: too many wait to be written");
+                return Err(NotLogged);
+            }
+            commit.await.map_err(|_| NotLogged)
+        }
+    }
+
+    /// Waits until everything that was handed over before is written. Called at the end.
+    pub async fn flush(&self) {
+        let (committed, commit) = oneshot::channel();
+        if self.jobs.send(Job { play: None, committed }).await.is_ok() {
+            let _written_or_logged_as_lost = commit.await;
+        }
+    }
+}
+
+async fn write_all(db: Db, mut waiting: mpsc::Receiver<Job>) {
+    let mut batch = Vec::new();
+    while waiting.recv_many(&mut batch, BATCH_MAX).await > 0 {
+        let (plays, commits): (Vec<_>, Vec<_>) =
+            batch.drain(..).map(|job| (job.play, job.committed)).unzip();
+        let written = db
+            .write(move |conn| plays.iter().flatten().try_for_each(|play| append(conn, play)))
+            .await;
+        match written {
+            Ok(()) => commits.into_iter().for_each(|committed| {
+                let _nobody_waits = committed.send(());
+            }),
+            Err(error) => tracing::error!(?error, plays = commits.len(), "plays were not logged"),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What can go wrong, in the product's words. Every room answers with this type; `http::error`
+//! turns it into a status and a body, `bot::commands` into a reply.
+
+use std::time::Duration;
+
+/// The cause of a failure, for the log only.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// A request that could not be served. Its text is for the caller: lower case, no full stop, and
+/// never a library's words; the [`source`](std::error::Error::source) is for the log.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The caller's input cannot be understood (400).
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// No credential, or not a valid one: always the same words (401).
+    #[error("unauthorized")]
+    Unauthorized,
+    /// The caller is known but may not do this (403).
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// There is no such thing (404).
+    #[error("{0}")]
+    NotFound(&'static str),
+    /// The thing's state does not allow this (409).
+    #[error("{0}")]
+    Conflict(String),
+    /// Too many requests; the next one is admitted after this long (429).
+    #[error("rate limit exceed")]
+    Limited(Duration),
+    /// Discord refused or answered nonsense (502).
+    #[error("{0}")]
+    Upstream(&'static str, #[source] Option<Cause>),
+    /// A part that is needed is not there now (503).
+    #[error("{0}")]
+    Unavailable(&'static str),
+    /// Discord did not answer in time (504).
+    #[error("{0}")]
+    UpstreamTimeout(&'static str),
+    /// A fault of ours (500).
+    #[error("internal error")]
+    Internal(#[source] Cause),
+}
+
+impl Error {
+    /// The plain 400.
+    pub const BAD_REQUEST: Self = Self::Invalid("bad request");
+    /// The one answer for a stranger, an unknown guild and a guild without the bot: it does not
+    /// say which. Contract 1.
+    pub const NOT_A_MEMBER: Self = Self::Forbidden("you must be a member of this guild");
+
+    /// A fault of ours, with the cause for the log.
+    pub fn internal(cause: impl Into<Cause>) -> Self {
+        Self::Internal(cause.into())
+    }
+}

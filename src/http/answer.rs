@@ -1,0 +1,55 @@
+//! Bodies as the API document has them: pretty JSON of two spaces, no newline at the end.
+//! Every route answers with one of these.
+
+use std::io::Cursor;
+
+use rocket::http::{ContentType, Status};
+use rocket::response::{self, Responder};
+use rocket::{Request, Response};
+use serde::Serialize;
+
+/// A JSON body. Contract 1.
+pub(super) struct Json<T>(pub(super) T);
+
+impl<'r, T: Serialize> Responder<'r, 'static> for Json<T> {
+    fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
+        respond(Status::Ok, &self.0)
+    }
+}
+
+/// An answer with a status and a JSON body.
+pub(super) fn respond(status: Status, body: &impl Serialize) -> response::Result<'static> {
+    // Our wire types have string keys and no failing serializer.
+    let body = serde_json::to_vec_pretty(body).map_err(|_| Status::InternalServerError)?;
+    Response::build()
+        .status(status)
+        .header(ContentType::JSON)
+        .sized_body(body.len(), Cursor::new(body))
+        .ok()
+}
+
+/// Part of a list: how many entries this answer has, and the entries. Seed 004.
+#[derive(Serialize)]
+pub(super) struct List<T> {
+    n: usize,
+    results: Vec<T>,
+}
+
+/// A list with the length of the whole in `X-Total-Count`. Contract 4.
+pub(super) struct Page<T> {
+    pub(super) results: Vec<T>,
+    pub(super) total: String,
+}
+
+impl<'r, T: Serialize> Responder<'r, 'static> for Page<T> {
+    fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
+        let body = List { n: self.results.len(), results: self.results };
+        let mut answer = respond(Status::Ok, &body)?;
+        answer.set_raw_header("X-Total-Count", self.total);
+        Ok(answer)
+    }
+}
+
+/// `{}`: done, and nothing to say.
+#[derive(Serialize)]
+pub(super) struct Done {}

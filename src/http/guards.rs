@@ -1,0 +1,279 @@
+//! Who is calling, from where, and whether they may: what routes take as arguments. A route that
+//! takes [`Caller`] cannot run for a stranger, nor for a caller without a rate token.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rocket::data::{Data, FromData, Outcome as DataOutcome, ToByteUnit};
+use rocket::http::{Method, Status};
+use rocket::request::{FromParam, FromRequest, Outcome};
+use rocket::{Request, State};
+use serde::de::DeserializeOwned;
+
+use super::error::fail;
+use crate::app::App;
+use crate::db::tokens::Kind;
+use crate::domain::limits::Budget;
+use crate::domain::tokens::{Credential, Identity};
+use crate::error::Error;
+use crate::ids::{GuildId, NotASnowflake, UserId};
+
+/// Longest credential that is decoded: 19 digits, a colon and 64 characters are 112 in base64.
+const BASIC_MAX_BYTES: usize = 200;
+
+/// Whom the request was charged to, for the headers of its answer.
+#[derive(Default)]
+pub(super) struct Charged {
+    pub(super) user: Option<UserId>,
+    pub(super) budget: Option<Budget>,
+}
+
+/// An authenticated caller who has paid for this request.
+pub(super) struct Caller(pub(super) Identity);
+
+impl Caller {
+    /// The caller's user id.
+    pub(super) fn user(&self) -> UserId {
+        self.0.user
+    }
+}
+
+/// A visitor of a page: the login of their cookies, if it is good. Costs no rate token.
+pub(super) struct Visitor(pub(super) Option<Identity>);
+
+/// A request that one of our own pages has sent, or that no browser's cookies have authorised.
+pub(super) struct SameOrigin;
+
+/// Where the request comes from: the peer, or what a trusted proxy says about it.
+pub(super) struct Address(pub(super) IpAddr);
+
+/// The request's id. It is made once and stands in the answer, the log and a 500's body.
+pub(super) fn request_id<'r>(request: &'r Request<'_>) -> &'r str {
+    struct RequestId(String);
+    &request.local_cache(|| RequestId(random_id())).0
+}
+
+/// Sixteen characters that need not be secret: from the thread's generator, which is quick.
+fn random_id() -> String {
+    format!("{:016x}", rand::random::<u64>())
+}
+
+fn app<'r>(request: &'r Request<'_>) -> Result<&'r Arc<App>, Error> {
+    let app = request.rocket().state::<Arc<App>>();
+    app.ok_or_else(|| Error::internal("the application is not managed"))
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Caller {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        match charge(request).await {
+            Ok(identity) => Outcome::Success(Self(identity)),
+            Err(error) => fail(request, error),
+        }
+    }
+}
+
+async fn charge(request: &Request<'_>) -> Result<Identity, Error> {
+    let app = app(request)?;
+    let (identity, by_cookie) = authenticate(app, request).await?;
+    let charged = app.limits.charge(identity.user);
+    let budget = charged.unwrap_or_else(|refused| refused);
+    request.local_cache(|| Charged { user: Some(identity.user), budget: Some(budget) });
+    if charged.is_err() {
+        return Err(Error::Limited(std::time::Duration::from_millis(budget.reset_ms)));
+    }
+    if by_cookie {
+        check_origin(app, request)?;
+    }
+    Ok(identity)
+}
+
+/// Finds out who is calling. A present `Authorization` header alone decides. Contract 2.
+async fn authenticate(app: &App, request: &Request<'_>) -> Result<(Identity, bool), Error> {
+    let by_cookie = !request.headers().contains("Authorization");
+    let credential = if by_cookie { cookie_credential(request) } else { basic_credential(request) };
+    if let Some(identity) = credential.as_ref().and_then(|known| app.tokens.recall(known)) {
+        return Ok((identity, by_cookie));
+    }
+    let address = address(app, request);
+    app.limits.charge_stranger(address).map_err(|refused| Error::Limited(refused.0))?;
+    let presented = !by_cookie || presents_cookies(request);
+    let verified = match &credential {
+        Some(credential) => app.tokens.verify(credential).await,
+        None => Err(Error::Unauthorized),
+    };
+    if matches!(verified, Err(Error::Unauthorized)) && presented {
+        app.limits.charge_failure(address).map_err(|refused| Error::Limited(refused.0))?;
+    }
+    Ok((verified?, by_cookie))
+}
+
+/// `Authorization: Basic base64(userid:token)`. Seed 004, Authentication I.
+fn basic_credential(request: &Request<'_>) -> Option<Credential> {
+    let mut values = request.headers().get("Authorization");
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    let (scheme, encoded) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") || encoded.len() > BASIC_MAX_BYTES {
+        return None;
+    }
+    let decoded = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+    let (user, token) = decoded.split_once(':')?;
+    Credential::new(user.parse().ok()?, token, Kind::Api)
+}
+
+/// The cookies `userid` and `token`. Seed 004, Authentication II. One that is sent twice, as a
+/// sibling domain can arrange, is none.
+fn cookie_credential(request: &Request<'_>) -> Option<Credential> {
+    let once = |name| (count_cookies(request, name) == 1).then(|| request.cookies().get(name))?;
+    let user = once("userid")?.value().parse().ok()?;
+    Credential::new(user, once("token")?.value(), Kind::Session)
+}
+
+fn presents_cookies(request: &Request<'_>) -> bool {
+    count_cookies(request, "token") > 0
+}
+
+fn count_cookies(request: &Request<'_>, name: &str) -> usize {
+    request
+        .headers()
+        .get("Cookie")
+        .flat_map(|header| header.split(';'))
+        .filter(|pair| pair.split('=').next().is_some_and(|key| key.trim() == name))
+        .count()
+}
+
+/// Cookies are sent by the browser whoever asks it to: a request that changes something must show
+/// that one of our pages, or an allowed one, has asked. Contract 2.
+fn check_origin(app: &App, request: &Request<'_>) -> Result<(), Error> {
+    if matches!(request.method(), Method::Get | Method::Head | Method::Options) {
+        return Ok(());
+    }
+    let header = |name| request.headers().get_one(name);
+    let listed = header("Origin").is_some_and(|origin| {
+        origin == app.config.public_url.origin()
+            || app.config.http.cors_origins.iter().any(|allowed| allowed == origin)
+    });
+    if listed || header("Sec-Fetch-Site") == Some("same-origin") {
+        return Ok(());
+    }
+    Err(Error::Forbidden("forbidden"))
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for SameOrigin {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        match app(request).and_then(|app| check_origin(app, request)) {
+            Ok(()) => Outcome::Success(Self),
+            Err(error) => fail(request, error),
+        }
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Visitor {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        match visit(request).await {
+            Ok(identity) => Outcome::Success(Self(identity)),
+            Err(error) => fail(request, error),
+        }
+    }
+}
+
+async fn visit(request: &Request<'_>) -> Result<Option<Identity>, Error> {
+    let app = app(request)?;
+    let Some(credential) = cookie_credential(request) else { return Ok(None) };
+    let identity = match app.tokens.recall(&credential) {
+        Some(identity) => Some(identity),
+        None => {
+            let address = address(app, request);
+            app.limits.charge_stranger(address).map_err(|refused| Error::Limited(refused.0))?;
+            match app.tokens.verify(&credential).await {
+                Ok(identity) => Some(identity),
+                Err(Error::Unauthorized) => None,
+                Err(error) => return Err(error),
+            }
+        }
+    };
+    if let Some(identity) = identity {
+        request.local_cache(|| Charged { user: Some(identity.user), budget: None });
+    }
+    Ok(identity)
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Address {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        match app(request) {
+            Ok(app) => Outcome::Success(Self(address(app, request))),
+            Err(error) => fail(request, error),
+        }
+    }
+}
+
+/// The right-most address of `X-Forwarded-For` that is no trusted proxy's own, if the peer is one.
+fn address(app: &App, request: &Request<'_>) -> IpAddr {
+    let peer = request.remote().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |remote| remote.ip());
+    let peer = peer.to_canonical();
+    let is_trusted = |address: &IpAddr| {
+        app.config.http.trusted_proxies.iter().any(|network| network.contains(address))
+    };
+    if !is_trusted(&peer) {
+        return peer;
+    }
+    let hops: Vec<&str> =
+        request.headers().get("X-Forwarded-For").flat_map(|value| value.split(',')).collect();
+    for hop in hops.into_iter().rev() {
+        match hop.trim().parse::<IpAddr>().map(|address| address.to_canonical()) {
+            Ok(address) if is_trusted(&address) => {}
+            Ok(address) => return address,
+            // What stands further left may be anybody's invention.
+            Err(_) => return peer,
+        }
+    }
+    peer
+}
+
+impl FromParam<'_> for GuildId {
+    type Error = NotASnowflake;
+
+    fn from_param(segment: &str) -> Result<Self, NotASnowflake> {
+        segment.parse()
+    }
+}
+
+/// A JSON body of at most 64 KiB.
+pub(super) struct Body<T>(pub(super) T);
+
+#[rocket::async_trait]
+impl<'r, T: DeserializeOwned> FromData<'r> for Body<T> {
+    type Error = ();
+
+    async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> DataOutcome<'r, Self> {
+        if !request.content_type().is_some_and(|content| content.is_json()) {
+            return DataOutcome::Error((Status::UnsupportedMediaType, ()));
+        }
+        let limit = request.limits().get("json").unwrap_or(64.kibibytes());
+        let bytes = match data.open(limit).into_bytes().await {
+            Ok(bytes) if bytes.is_complete() => bytes.into_inner(),
+            Ok(_) => return DataOutcome::Error((Status::PayloadTooLarge, ())),
+            Err(_) => return DataOutcome::Error((Status::BadRequest, ())),
+        };
+        match serde_json::from_slice(&bytes) {
+            Ok(body) => DataOutcome::Success(Self(body)),
+            Err(_) => DataOutcome::Error((Status::BadRequest, ())),
+        }
+    }
+}
+
+/// What handlers take to reach the application.
+pub(super) type AppState = State<Arc<App>>;

@@ -1,0 +1,96 @@
+//! Browsers and programs call us: every mount, fairing and catcher stands on this page.
+//!
+//! A request passes the [`guards`]: `Caller` authenticates and pays one rate token, so that no
+//! route can have the user without the limit. Then the path and the query are read, then the
+//! right is checked, then the work is done.
+
+mod answer;
+mod error;
+mod fairings;
+mod fallback;
+mod guards;
+mod health;
+mod login;
+mod page;
+mod player;
+mod plays;
+mod query;
+mod sounds;
+mod tokens;
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rocket::config::{Config, LogLevel, SecretKey, Shutdown};
+use rocket::data::{Limits, ToByteUnit};
+use rocket::shield::{Frame, NoSniff, Referrer, Shield};
+use rocket::{Build, Rocket, routes};
+
+use crate::app::App;
+
+/// The server, ready to be launched.
+pub fn rocket(app: Arc<App>) -> Rocket<Build> {
+    let hsts = app.config.public_url.is_https();
+    rocket::custom(config(&app))
+        .mount(
+            "/",
+            routes![
+                login::start_token,
+                login::finish_token,
+                login::start_login,
+                login::finish_login,
+                login::logout,
+                sounds::list_sounds,
+                plays::list_plays,
+                plays::list_stats,
+                tokens::create_token,
+                tokens::list_tokens,
+                tokens::revoke_token,
+                player::get_player,
+                player::play_sound,
+                player::stop_player,
+                player::leave_channel,
+                page::show_board,
+                page::serve_asset,
+                health::alive,
+                health::ready,
+                health::version,
+            ],
+        )
+        .mount("/", fallback::routes())
+        .register("/", vec![error::catcher()])
+        .attach(
+            Shield::new()
+                .enable(NoSniff::Enable)
+                .enable(Frame::Deny)
+                .enable(Referrer::NoReferrer),
+        )
+        .attach(fairings::Headers { hsts })
+        .manage(app)
+}
+
+fn config(app: &App) -> Config {
+    let http = &app.config.http;
+    Config {
+        address: http.address.ip(),
+        port: http.address.port(),
+        // The server names neither itself nor believes who says who they are.
+        ident: rocket::config::Ident::none(),
+        ip_header: None,
+        log_level: LogLevel::Off,
+        secret_key: secret_key(app.cookie_key.expose()),
+        limits: Limits::new().limit("json", 64.kibibytes()),
+        shutdown: Shutdown { grace: 2, mercy: 3, ..Shutdown::default() },
+        ..Config::release_default()
+    }
+}
+
+/// Rocket wants 64 bytes as they are, and derives them from 32.
+fn secret_key(base64: &str) -> SecretKey {
+    match STANDARD.decode(base64) {
+        Ok(key) if key.len() >= 64 => SecretKey::from(&key),
+        Ok(key) => SecretKey::derive_from(&key),
+        Err(_) => SecretKey::derive_from(base64.as_bytes()),
+    }
+}

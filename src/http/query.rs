@@ -1,0 +1,89 @@
+//! Query strings, read strictly: a parameter that is known and wrong is a 400, never a default.
+
+use std::borrow::Cow;
+
+use rocket::Request;
+use rocket::http::RawStr;
+use rocket::request::{FromRequest, Outcome};
+
+use super::error::fail;
+use crate::error::Error;
+
+/// `from` and `limit` of a list. Contract 1: 1 to 9 ASCII digits each, at most once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Paging {
+    /// Entries to pass over.
+    pub(super) from: u32,
+    /// Most entries to answer; at least 1.
+    pub(super) limit: Option<u32>,
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Paging {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        match paging(request) {
+            Ok(paging) => Outcome::Success(paging),
+            Err(error) => fail(request, error),
+        }
+    }
+}
+
+fn paging(request: &Request<'_>) -> Result<Paging, Error> {
+    const FROM: Error = Error::Invalid("from must be a number from 0 to 999999999");
+    const LIMIT: Error = Error::Invalid("limit must be a number from 1 to 999999999");
+    let from = match find(request, "from").map_err(|Twice| FROM)? {
+        Some(text) => number(&text).ok_or(FROM)?,
+        None => 0,
+    };
+    let limit = match find(request, "limit").map_err(|Twice| LIMIT)? {
+        Some(text) => Some(number(&text).filter(|limit| *limit > 0).ok_or(LIMIT)?),
+        None => None,
+    };
+    Ok(Paging { from, limit })
+}
+
+/// A parameter stands there more than once.
+pub(super) struct Twice;
+
+/// The decoded value of a parameter that may stand there once.
+pub(super) fn find<'r>(
+    request: &'r Request<'_>,
+    name: &str,
+) -> Result<Option<Cow<'r, str>>, Twice> {
+    let Some(query) = request.uri().query() else { return Ok(None) };
+    let mut values = query
+        .as_str()
+        .split('&')
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .filter(|(key, _)| decode(key) == name)
+        .map(|(_, value)| decode(value));
+    match (values.next(), values.next()) {
+        (_, Some(_)) => Err(Twice),
+        (value, None) => Ok(value),
+    }
+}
+
+fn decode(text: &str) -> Cow<'_, str> {
+    RawStr::new(text).url_decode_lossy()
+}
+
+fn number(text: &str) -> Option<u32> {
+    let shaped = matches!(text.len(), 1..=9) && text.bytes().all(|byte| byte.is_ascii_digit());
+    shaped.then(|| text.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn a_number_is_one_to_nine_digits() {
+        assert_eq!(number("0"), Some(0));
+        assert_eq!(number("999999999"), Some(999_999_999));
+        for bad in ["", "+5", "-1", "1e3", "1234567890", " 1", "1 ", "１２", "0x1", "abc"] {
+            assert_eq!(number(bad), None, "{bad:?}");
+        }
+    }
+}
