@@ -1,0 +1,85 @@
+//! Slash commands that end without a sound: what the member reads, and that nothing is logged.
+
+use discord_sim::{SimError, permissions};
+use serde_json::json;
+
+use super::stage::{ADA, BEN, GUILD, LOUNGE, START_MS, Stage};
+
+const NOT_IN_VOICE: &str = "you need to be in a voice channel to perform this command";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_say_what_to_do_and_leave_no_row() {
+    let stage = Stage::start().await;
+    for command in ["stop", "leave"] {
+        let reply = stage.slash(BEN, command).await;
+        assert_eq!(reply.content, NOT_IN_VOICE);
+        assert!(reply.ephemeral && reply.deferred);
+    }
+    assert_eq!(stage.play(BEN, "tone.wav").await.content, NOT_IN_VOICE);
+    assert_eq!(
+        stage.play(ADA, "@everyone").await.content,
+        "there is no sound of this name, see the list of sounds"
+    );
+
+    stage.sim.deny_permissions(LOUNGE, permissions::SPEAK).unwrap();
+    assert_eq!(
+        stage.play(ADA, "tone.wav").await.content,
+        "the bot may not speak in your voice channel, give it the Speak permission there"
+    );
+    for denied in [permissions::CONNECT, permissions::VIEW_CHANNEL] {
+        stage.sim.deny_permissions(LOUNGE, denied).unwrap();
+        assert_eq!(
+            stage.play(ADA, "tone.wav").await.content,
+            "the bot may not join your voice channel, give it the Connect permission there"
+        );
+    }
+    stage.sim.deny_permissions(LOUNGE, 0).unwrap();
+
+    let until = u64::try_from(START_MS).unwrap() + 60_000;
+    // Her own guild's owner cannot be timed out; a member can.
+    stage.sim.join_voice(BEN, GUILD, LOUNGE).unwrap();
+    stage.sim.set_timeout(BEN, GUILD, Some(until)).unwrap();
+    for command in ["play", "stop", "leave"] {
+        let options: &[(&str, &str)] =
+            if command == "play" { &[("sound", "tone.wav")] } else { &[] };
+        let reply = stage.sim.slash(BEN, GUILD, command, options).await;
+        match reply {
+            Ok(reply) => assert_eq!(reply.content, "you are timed out in this guild"),
+            // A client does not let them, either.
+            Err(error) => assert!(matches!(error, SimError::Forbidden { .. }), "{error}"),
+        }
+    }
+
+    assert!(stage.log().await.is_empty());
+    assert_eq!(stage.sim.bot_voice_channel(GUILD), None);
+    stage.stop().await.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_are_declared_and_complete_names() {
+    let stage = Stage::start().await;
+    let mut commands = stage.sim.commands();
+    commands.sort_by_key(|command| command["name"].as_str().unwrap().to_owned());
+    let names: Vec<_> = commands.iter().map(|command| command["name"].clone()).collect();
+    assert_eq!(names, ["leave", "play", "stop"]);
+    assert_eq!(commands[1]["options"][0]["name"], "sound");
+    assert_eq!(commands[1]["options"][0]["autocomplete"], true);
+
+    let long = "x".repeat(120);
+    for name in ["zebra.wav", "bell.wav", "lazy bell.wav", &format!("bell {long}.wav")] {
+        stage.add_sound(name, b"not yet").await;
+    }
+    let suggested = async |partial: &str| {
+        let choices = stage.sim.autocomplete(ADA, GUILD, "play", "sound", partial).await.unwrap();
+        choices.into_iter().map(|choice| choice.value).collect::<Vec<_>>()
+    };
+    assert_eq!(suggested("BEL").await, [json!("bell"), json!("lazy bell")]);
+    assert_eq!(suggested("tone-").await, [json!("tone-opus"), json!("tone-vorbis")]);
+    assert!(suggested("nothing like it").await.is_empty());
+    for number in 0..30 {
+        stage.add_sound(&format!("many{number:02}.wav"), b"not yet").await;
+    }
+    let many = suggested("many").await;
+    assert_eq!((many.len(), &many[24]), (25, &json!("many24")));
+    stage.stop().await.shutdown().await;
+}

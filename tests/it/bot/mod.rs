@@ -1,0 +1,8 @@
+//! The bot in a simulated Discord: what members of a guild read and hear.
+
+mod commands;
+mod connection;
+mod stage;
+mod transcoder;
+mod unplayable;
+mod voice;

@@ -1,0 +1,158 @@
+//! The application without its HTTP side, in a guild with two voice channels.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use discord_sim::{Application, Guild, Reply, Role, Settings, Sim, User, World, permissions};
+use tempfile::TempDir;
+use yuri::app::{App, Running};
+use yuri::clock::Clock;
+use yuri::config::Config;
+use yuri::db::plays;
+use yuri::ids::GuildId;
+
+use crate::support::child;
+
+pub(super) const BOT: u64 = 1_098_214_563_907_108_864;
+/// Owner of the guild, sits in the lounge.
+pub(super) const ADA: u64 = 182_440_710_331_105_281;
+/// Member of the guild, sits nowhere.
+pub(super) const BEN: u64 = 264_911_308_557_295_617;
+pub(super) const GUILD: u64 = 1_104_556_120_873_582_592;
+pub(super) const LOUNGE: u64 = 1_104_556_121_590_808_577;
+pub(super) const STUDIO: u64 = 1_104_556_121_590_808_578;
+/// A guild without the bot.
+pub(super) const ELSEWHERE: u64 = 1_133_070_882_316_972_032;
+
+/// 2019-04-06T18:48:02Z.
+pub(super) const START_MS: i64 = 1_554_576_482_000;
+
+/// Long enough for a busy machine.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running application and the Discord it is connected to.
+pub(super) struct Stage {
+    pub(super) sim: Sim,
+    pub(super) app: Arc<App>,
+    running: Running,
+    folder: TempDir,
+}
+
+fn world() -> World {
+    let role = Role { bot: Some(BOT), ..Role::new(GUILD + 1, "Yuri", permissions::EVERYONE) };
+    World::empty()
+        .user(User::new(ADA, "ada"))
+        .user(User::new(BEN, "ben"))
+        .application(Application::new(BOT, "Yuri"))
+        .guild(
+            Guild::new(GUILD, "Sound Lab", ADA)
+                .text(GUILD + 2, "general")
+                .voice(LOUNGE, "Lounge")
+                .voice(STUDIO, "Studio")
+                .role(role)
+                .member(ADA)
+                .member(BEN)
+                .member_with_roles(BOT, &[GUILD + 1])
+                .in_voice(ADA, LOUNGE),
+        )
+        .guild(Guild::new(ELSEWHERE, "Book Club", BEN).text(ELSEWHERE + 1, "general").member(BEN))
+}
+
+impl Stage {
+    /// With the tones of every format among the sounds.
+    pub(super) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with settings, by their variables.
+    pub(super) async fn start_with(settings: &[(&str, &str)]) -> Self {
+        let simulated = Settings {
+            world: world(),
+            authority_path: child::authority_path(),
+            ..Settings::default()
+        };
+        let sim = Sim::start(simulated).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let sounds = folder.path().join("sounds");
+        fs::create_dir(&sounds).unwrap();
+        for tone in fs::read_dir(fixtures()).unwrap() {
+            let tone = tone.unwrap();
+            fs::copy(tone.path(), sounds.join(tone.file_name())).unwrap();
+        }
+        let application = sim.application();
+        let ours = [
+            ("YURI_DATA_DIR", folder.path().join("data").display().to_string()),
+            ("YURI_SOUNDS__DIR", sounds.display().to_string()),
+            ("YURI_DISCORD__VOICE_SETTLE_MS", "0".to_owned()),
+            ("YURI_DISCORD__API_URL", sim.api_url()),
+            ("YURI_DISCORD__BOT_TOKEN", application.bot_token),
+            ("YURI_DISCORD__CLIENT_ID", application.id.to_string()),
+            ("YURI_DISCORD__CLIENT_SECRET", application.client_secret),
+        ];
+        let settings = settings.iter().map(|(key, value)| (*key, (*value).to_owned()));
+        let environment = ours.into_iter().chain(settings);
+        let environment = environment.map(|(key, value)| (key.to_owned(), value));
+        let config = Config::load(folder.path(), environment).unwrap();
+        let app = App::build(config, Clock::manual(START_MS), worker()).unwrap();
+        let running = app.start();
+        let stage = Self { sim, app, running, folder };
+        stage.until(|app| app.guilds.gateway().guilds().is_some()).await;
+        assert!(stage.sim.wait_command("play", PATIENCE).await);
+        stage
+    }
+
+    /// A member uses a command.
+    pub(super) async fn slash(&self, user: u64, command: &str) -> Reply {
+        self.sim.slash(user, GUILD, command, &[]).await.unwrap()
+    }
+
+    /// A member uses `/play`.
+    pub(super) async fn play(&self, user: u64, sound: &str) -> Reply {
+        self.sim.slash(user, GUILD, "play", &[("sound", sound)]).await.unwrap()
+    }
+
+    /// Adds a sound and waits until it can be found.
+    pub(super) async fn add_sound(&self, name: &str, content: &[u8]) {
+        fs::write(self.folder.path().join("sounds").join(name), content).unwrap();
+        self.until(|app| app.library.find(name).is_some()).await;
+    }
+
+    /// The log of the guild, newest first: sound and user.
+    pub(super) async fn log(&self) -> Vec<(String, String)> {
+        let guild = GuildId::try_from(GUILD).unwrap();
+        let page = self.app.db.quick(move |conn| plays::page(conn, guild, 0, 100)).await.unwrap();
+        page.entries.into_iter().map(|play| (play.sound, play.user_tag)).collect()
+    }
+
+    /// Waits until something of the application is so.
+    pub(super) async fn until(&self, so: impl Fn(&App) -> bool) {
+        let waited = tokio::time::timeout(PATIENCE, async {
+            while !so(&self.app) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        waited.await.expect("it became so");
+    }
+
+    /// Stops the application as the end of the process does; the simulation goes on.
+    pub(super) async fn stop(self) -> Sim {
+        self.running.stop().await;
+        self.sim
+    }
+}
+
+/// Two seconds of 440 Hz in every format.
+pub(super) fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/audio")
+}
+
+pub(super) fn fixture(name: &str) -> Vec<u8> {
+    fs::read(fixtures().join(name)).unwrap()
+}
+
+/// The program that decodes.
+pub(super) fn worker() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_yuri"))
+}

@@ -1,0 +1,167 @@
+//! What is heard in the voice channel.
+
+use std::time::Duration;
+
+use discord_sim::Utterance;
+use yuri::domain::guilds::Gateway;
+use yuri::ids::GuildId;
+
+use super::stage::{ADA, BEN, GUILD, LOUNGE, PATIENCE, STUDIO, Stage};
+use crate::support::child::voice_test;
+
+/// Two seconds of a 440 Hz sine at half of full scale, without a hole.
+fn assert_tone(heard: &Utterance, name: &str) {
+    let audio = heard.audio();
+    let hertz = audio.frequency_hz().unwrap();
+    assert!((hertz - 440.0).abs() < 1.0, "{name}: {hertz} Hz");
+    assert!((audio.level_dbfs() + 9.0).abs() < 1.0, "{name}: {} dBFS", audio.level_dbfs());
+    assert_eq!(audio.decode_errors, 0, "{name}");
+    let off = heard.duration().abs_diff(Duration::from_secs(2));
+    assert!(off <= Duration::from_millis(40), "{name}: {:?}", heard.duration());
+    assert_eq!((heard.sequence_breaks(), heard.timestamp_breaks()), (0, 0), "{name}");
+    let rate = heard.packets_per_second().unwrap();
+    assert!((rate - 50.0).abs() < 2.5, "{name}: {rate} packets a second");
+}
+
+voice_test! {
+    async fn every_format_sounds_as_it_should() {
+        let stage = Stage::start().await;
+        let tones = ["tone-opus", "tone-vorbis", "tone.flac", "tone.mp3", "tone.wav"];
+        for (number, name) in tones.into_iter().enumerate() {
+            let reply = stage.play(ADA, name).await;
+            let stem = name.split('.').next().unwrap();
+            assert_eq!(reply.content, format!("▶ **{stem}**"));
+            assert!(reply.ephemeral && reply.deferred);
+            let heard = stage.sim.wait_utterance(GUILD, number, PATIENCE).await.unwrap();
+            assert_tone(&heard, name);
+            assert_eq!(stage.sim.bot_voice_channel(GUILD), Some(LOUNGE));
+            assert_eq!(stage.log().await[0], (stem.to_owned(), "ada".to_owned()));
+        }
+        assert_eq!(stage.log().await.len(), tones.len());
+        assert_eq!(stage.sim.heard(GUILD).decrypt_failures, 0);
+        stage.stop().await.shutdown().await;
+    }
+}
+
+voice_test! {
+    async fn a_play_replaces_the_one_before_and_stop_ends_it() {
+        let stage = Stage::start().await;
+        let guild = GuildId::try_from(GUILD).unwrap();
+        let playing = || {
+            let now = stage.app.player.state(guild).now_playing;
+            now.map(|now| (now.sound, now.user_tag, now.length_ms))
+        };
+        stage.sim.set_discriminator(ADA, "9131").unwrap();
+        stage.play(ADA, "tone-opus").await;
+        assert_eq!(playing(), Some(("tone-opus".into(), "ada#9131".into(), 2_000)));
+        let first = stage.sim.heard(GUILD).packets;
+        stage.play(ADA, "tone-vorbis").await;
+        assert_eq!(playing().unwrap().0, "tone-vorbis");
+        // One sound goes over into the other: nothing is missing between them.
+        assert!(stage.sim.wait_packets(GUILD, first + 25, PATIENCE).await);
+        let heard = stage.sim.heard(GUILD);
+        assert_eq!((heard.utterances.len(), heard.sequence_breaks), (1, 0));
+        assert!(!heard.utterances[0].ended);
+
+        assert_eq!(stage.slash(ADA, "stop").await.content, "⏹ stopped");
+        assert_eq!(playing(), None);
+        let heard = stage.sim.wait_utterance(GUILD, 0, PATIENCE).await.unwrap();
+        assert!(heard.duration() < Duration::from_millis(1_900), "{:?}", heard.duration());
+        assert_eq!(stage.sim.bot_voice_channel(GUILD), Some(LOUNGE));
+        // A track that ends by itself is over as well.
+        stage.play(ADA, "tone-opus").await;
+        stage.sim.wait_utterance(GUILD, 1, PATIENCE).await.unwrap();
+        stage.until(|_| playing().is_none()).await;
+        stage.stop().await.shutdown().await;
+    }
+}
+
+voice_test! {
+    async fn the_bot_follows_its_caller_and_leaves_when_told() {
+        let stage = Stage::start().await;
+        stage.play(ADA, "tone.wav").await;
+        assert_eq!(stage.sim.bot_voice_channel(GUILD), Some(LOUNGE));
+        stage.sim.wait_utterance(GUILD, 0, PATIENCE).await.unwrap();
+
+        stage.sim.join_voice(BEN, GUILD, STUDIO).unwrap();
+        stage.sim.clear_heard(GUILD);
+        assert_eq!(stage.play(BEN, "tone.wav").await.content, "▶ **tone**");
+        assert_eq!(stage.sim.bot_voice_channel(GUILD), Some(STUDIO));
+        let heard = stage.sim.wait_utterance(GUILD, 0, PATIENCE).await.unwrap();
+        assert_tone(&heard, "after the move");
+
+        assert_eq!(stage.slash(BEN, "leave").await.content, "👋 left the voice channel");
+        assert_eq!(stage.sim.bot_voice_channel(GUILD), None);
+        // Straight back: what songbird alone gets wrong.
+        for _ in 0..3 {
+            assert_eq!(stage.play(ADA, "tone.wav").await.content, "▶ **tone**");
+            assert_eq!(stage.sim.bot_voice_channel(GUILD), Some(LOUNGE));
+            stage.slash(ADA, "leave").await;
+            assert_eq!(stage.sim.bot_voice_channel(GUILD), None);
+        }
+        stage.stop().await.shutdown().await;
+    }
+}
+
+voice_test! {
+    async fn being_moved_and_being_thrown_out_are_survived() {
+        let stage = Stage::start().await;
+        let guild = GuildId::try_from(GUILD).unwrap();
+        let bot = stage.sim.application().id;
+        stage.play(ADA, "tone.wav").await;
+        stage.sim.leave_voice(bot, GUILD).unwrap();
+        stage.until(|app| app.player.state(guild).now_playing.is_none()).await;
+        stage.until(|app| app.player.state(guild).channel.is_none()).await;
+        stage.sim.clear_heard(GUILD);
+        assert_eq!(stage.play(ADA, "tone.wav").await.content, "▶ **tone**");
+        let heard = stage.sim.wait_utterance(GUILD, 0, PATIENCE).await.unwrap();
+        // The sound that was cut off is not heard again under the new one.
+        assert_tone(&heard, "after being thrown out");
+
+        stage.sim.join_voice(bot, GUILD, STUDIO).unwrap();
+        stage.until(|app| {
+            app.player.state(guild).channel.is_some_and(|channel| channel.get() == STUDIO)
+        }).await;
+        stage.sim.join_voice(BEN, GUILD, STUDIO).unwrap();
+        stage.until(|app| {
+            app.guilds.gateway().has_listeners(guild, STUDIO.try_into().unwrap())
+        }).await;
+        for caller in [BEN, ADA] {
+            stage.sim.clear_heard(GUILD);
+            assert_eq!(stage.play(caller, "tone.wav").await.content, "▶ **tone**");
+            let heard = stage.sim.wait_utterance(GUILD, 0, PATIENCE).await.unwrap();
+            assert_tone(&heard, "after being moved");
+        }
+        assert_eq!(stage.sim.bot_voice_channel(GUILD), Some(LOUNGE));
+        stage.stop().await.shutdown().await;
+    }
+}
+
+voice_test! {
+    async fn a_crowd_is_served_one_after_another() {
+        let stage = Stage::start().await;
+        let plays = (0..5).map(|number| {
+            let sim = stage.sim.clone();
+            let sound = ["tone-opus", "tone-vorbis"][number % 2];
+            tokio::spawn(async move { sim.slash(ADA, GUILD, "play", &[("sound", sound)]).await })
+        });
+        for play in plays.collect::<Vec<_>>() {
+            let reply = play.await.unwrap().unwrap();
+            assert!(reply.content.starts_with("▶ **tone-"), "{}", reply.content);
+        }
+        assert_eq!(stage.log().await.len(), 5);
+        let heard = stage.sim.wait_utterance(GUILD, 0, PATIENCE).await.unwrap();
+        assert_eq!(heard.sequence_breaks(), 0);
+        stage.stop().await.shutdown().await;
+    }
+}
+
+voice_test! {
+    async fn the_end_of_the_process_is_the_end_in_voice() {
+        let stage = Stage::start().await;
+        stage.play(ADA, "tone.wav").await;
+        let sim = stage.stop().await;
+        assert!(sim.wait_bot_out_of_voice(GUILD, Duration::from_secs(1)).await);
+        sim.shutdown().await;
+    }
+}

@@ -1,0 +1,12 @@
+//! The HTTP API, route by route.
+
+mod address;
+mod bad_input;
+mod health;
+mod limits;
+mod login;
+mod page;
+mod player;
+mod plays;
+mod sounds;
+mod tokens;
