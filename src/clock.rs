@@ -16,14 +16,21 @@ pub struct Clock(Arc<Source>);
 
 #[derive(Debug)]
 enum Source {
-    System { origin: Instant },
-    Manual { wall_ms: AtomicI64, monotonic_ns: AtomicU64 },
+    System {
+        origin: Instant,
+    },
+    Manual {
+        wall_ms: AtomicI64,
+        monotonic_ns: AtomicU64,
+    },
 }
 
 impl Clock {
     /// The system's clocks.
     pub fn system() -> Self {
-        Self(Arc::new(Source::System { origin: Instant::now() }))
+        Self(Arc::new(Source::System {
+            origin: Instant::now(),
+        }))
     }
 
     /// A clock that stands still at `wall_ms` (Unix milliseconds) until [`advance`](Self::advance).
@@ -36,8 +43,15 @@ impl Clock {
 
     /// Moves a manual clock forward; the system's clock is not moved.
     pub fn advance(&self, by: Duration) {
-        if let Source::Manual { wall_ms, monotonic_ns } = &*self.0 {
-            wall_ms.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
+        if let Source::Manual {
+            wall_ms,
+            monotonic_ns,
+        } = &*self.0
+        {
+            wall_ms.fetch_add(
+                i64::try_from(by.as_millis()).unwrap_or(i64::MAX),
+                Ordering::SeqCst,
+            );
             let nanos = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
             monotonic_ns.fetch_add(nanos, Ordering::SeqCst);
         }

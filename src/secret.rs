@@ -42,7 +42,10 @@ mod tests {
     #[test]
     fn is_never_shown() {
         let secret = Secret::new("hunter2".to_owned());
-        assert_eq!(format!("{secret:?} {:#?}", Some(&secret)), "*** Some(\n    ***,\n)");
+        assert_eq!(
+            format!("{secret:?} {:#?}", Some(&secret)),
+            "*** Some(\n    ***,\n)"
+        );
         assert!(secret == Secret::new("hunter2".to_owned()));
         assert!(secret != Secret::new("hunter3".to_owned()));
     }

@@ -86,7 +86,9 @@ impl App {
             None => keys::cookie_key(&config.data_dir).map_err(data_dir)?,
         };
         let db = Db::open(&config.database)?;
-        let discord = Discord::new(&config.discord).map_err(BuildError::Discord)?.map(Arc::new);
+        let discord = Discord::new(&config.discord)
+            .map_err(BuildError::Discord)?
+            .map(Arc::new);
         let transcoder = Transcoder::new(Settings {
             cache_dir: config.data_dir.join("cache"),
             worker,
@@ -94,14 +96,20 @@ impl App {
         })
         .map_err(data_dir)?;
         let library = Library::open(config.sounds.dir.clone());
-        let bot = discord.is_some().then(|| Arc::new(Bot::new(&config.discord)));
+        let bot = discord
+            .is_some()
+            .then(|| Arc::new(Bot::new(&config.discord)));
         let (gateway, voice): (Arc<dyn Gateway>, Arc<dyn Voice>) = match &bot {
             Some(bot) => (bot.gateway(), bot.voice()),
             None => (Arc::new(Offline), Arc::new(Mute)),
         };
 
-        let guilds =
-            Arc::new(Guilds::new(gateway, discord.clone(), db.clone(), clock.clone()));
+        let guilds = Arc::new(Guilds::new(
+            gateway,
+            discord.clone(),
+            db.clone(),
+            clock.clone(),
+        ));
         let tokens = Arc::new(Tokens::new(db.clone(), clock.clone()));
         let play_log = PlayLog::start(db.clone());
         let login = Login::new(
@@ -152,7 +160,11 @@ impl App {
                 }
             }));
         }
-        Running { app: Arc::clone(self), stop, tasks }
+        Running {
+            app: Arc::clone(self),
+            stop,
+            tasks,
+        }
     }
 
     async fn maintain(self: Arc<Self>, mut stopped: watch::Receiver<bool>) {

@@ -10,6 +10,7 @@ mod container;
 mod decode;
 mod mpeg;
 mod ogg_opus;
+mod process;
 mod reason;
 mod resample;
 mod sink;

@@ -4,9 +4,7 @@
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -14,13 +12,11 @@ use std::time::Duration;
 use moka::future::Cache;
 use rustix::fs::{Mode, OFlags};
 use sha2::{Digest, Sha256};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
 
 use super::ogg_opus::read_length_ms;
+use super::process::{self, Ended};
 use super::reason::Reason;
 use super::worker::{Bounds, FILE_BYTES_MAX};
 use crate::error::Error;
@@ -32,18 +28,10 @@ const PREPARED_SUFFIX: &str = ".opus.ogg";
 const TEMPORARY_SUFFIX: &str = ".tmp";
 /// Address space of a worker.
 const MEMORY_BYTES_MAX: u64 = 512 << 20;
-/// The allocator reserves a gigabyte of addresses at its start, more than the limit, unless it is
-/// told not to: this many KiB then.
-const ALLOCATOR_RESERVE: (&str, &str) = ("MIMALLOC_ARENA_RESERVE", "32768");
 /// Decoders at work at once.
 const WORKERS_MAX: usize = 2;
 /// Files and contents remembered; what is forgotten is looked up again.
 const REMEMBERED_MAX: u64 = 100_000;
-/// How much of a worker's complaints goes to the log.
-const COMPLAINT_BYTES_MAX: u64 = 2_048;
-/// Signals that a process gets for its own faults: illegal instruction, abort, bus error,
-/// floating point, segment, processor time, file size.
-const OWN_FAULTS: [i32; 7] = [4, 6, 7, 8, 11, 24, 25];
 
 /// A sound ready for the voice connection: canonical 48 kHz stereo Ogg Opus in 20 ms frames.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,7 +191,7 @@ impl Transcoder {
                 .await
                 .map_err(|failure| Error::from(&**failure))?;
             let prepared = verdict.map_err(|reason| inner.refusal(reason))?;
-            if tokio::fs::try_exists(&prepared.path).await.unwrap_or(false) {
+            if is_there(&prepared.path).await {
                 return Ok(prepared);
             }
             // Somebody cleaned the cache up: forget, and make it again.
@@ -238,7 +226,7 @@ impl Inner {
             .settings
             .cache_dir
             .join(format!("{hash}{PREPARED_SUFFIX}"));
-        if matches!(self.contents.get(&hash).await, Some(Ok(_))) && !path.exists() {
+        if matches!(self.contents.get(&hash).await, Some(Ok(_))) && !is_there(&path).await {
             self.contents.invalidate(&hash).await;
         }
         self.contents
@@ -256,111 +244,51 @@ impl Inner {
         let found = path.clone();
         let length = spawn_blocking(move || File::open(found).and_then(read_length_ms)).await;
         if let Ok(Ok(Some(length_ms))) = length {
-            return Ok(Ok(Prepared { path, length_ms }));
+            // It may have been made when longer sounds were allowed.
+            let is_allowed = Duration::from_millis(length_ms) <= self.settings.max_length;
+            let prepared = Prepared { path, length_ms };
+            return Ok(is_allowed.then_some(prepared).ok_or(Reason::TooLong));
         }
         let _permit = self.workers.acquire().await.map_err(|_| Failure::Busy)?;
-        let temporary = Temporary::create(&path, self.temporaries.fetch_add(1, Ordering::Relaxed))?;
-        let verdict = self.run_worker(stamp, &source, &temporary).await?;
+        let temporary = self.create_temporary(&path).map_err(Failure::Io)?;
+        let settings = &self.settings;
+        let ended = process::run(
+            &settings.worker,
+            settings.bounds(),
+            settings.wall(),
+            source.try_clone()?,
+            temporary.file.try_clone()?,
+        );
+        let ended = ended.await.map_err(Failure::Io)?;
         if Stamp::new(&stamp.path, &source.metadata()?) != *stamp {
             return Err(Failure::Changed);
         }
-        if let Err(reason) = verdict {
-            return Ok(Err(reason));
+        match ended {
+            Ended::Done => {}
+            Ended::Refused(reason) => return Ok(Err(reason)),
+            Ended::Interrupted => {
+                tracing::warn!(sound.path = ?stamp.path, "decoding took too long or was stopped");
+                return Err(Failure::Busy);
+            }
         }
-        let length_ms = spawn_blocking({
-            let path = path.clone();
-            move || temporary.commit(&path)
-        })
-        .await
-        .map_err(io::Error::other)??;
+        let target = path.clone();
+        let committed = spawn_blocking(move || temporary.commit(&target)).await;
+        let length_ms = committed
+            .map_err(io::Error::other)
+            .flatten()
+            .map_err(Failure::Io)?;
         Ok(Ok(Prepared { path, length_ms }))
     }
 
-    /// Has a child process decode `source` into `output`.
-    async fn run_worker(
-        &self,
-        stamp: &Stamp,
-        source: &File,
-        output: &Temporary,
-    ) -> Result<Result<(), Reason>, Failure> {
-        let settings = &self.settings;
-        let mut child = Command::new(&settings.worker)
-            .arg("decode-worker")
-            // The environment holds secrets that a decoder has no use for.
-            .env_clear()
-            .env(ALLOCATOR_RESERVE.0, ALLOCATOR_RESERVE.1)
-            .stdin(Stdio::piped())
-            .stdout(output.file.try_clone()?)
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(Failure::Io)?;
-        let fed = feed(child.stdin.take(), settings.bounds(), source.try_clone()?);
-        let work = async { tokio::join!(fed, wait(&mut child)) };
-        let Ok((fed, ended)) = timeout(settings.wall(), work).await else {
-            tracing::warn!(sound.path = ?stamp.path, "decoding took too long");
-            return Err(Failure::Busy);
-        };
-        fed.map_err(Failure::Io)?;
-        let (status, complaint) = ended.map_err(Failure::Io)?;
-        tracing::debug!(
-            sound.path = ?stamp.path,
-            worker.status = %status,
-            worker.complaint = ?complaint,
-            "decoded",
-        );
-        judge(status)
+    fn create_temporary(&self, target: &Path) -> io::Result<Temporary> {
+        // Somebody may have removed the whole folder.
+        std::fs::create_dir_all(&self.settings.cache_dir)?;
+        Temporary::create(target, self.temporaries.fetch_add(1, Ordering::Relaxed))
     }
 }
 
-/// What a worker's end says about the file.
-fn judge(status: ExitStatus) -> Result<Result<(), Reason>, Failure> {
-    /// Of a Rust program that panicked.
-    const PANICKED: i32 = 101;
-    match (status.code(), status.signal()) {
-        (Some(0), _) => Ok(Ok(())),
-        (Some(PANICKED), _) => Ok(Err(Reason::Failed)),
-        (Some(code), _) => Reason::from_exit_code(code)
-            .map(Err)
-            .ok_or_else(|| Failure::Io(io::Error::other(format!("the worker ended with {code}")))),
-        (None, Some(signal)) if OWN_FAULTS.contains(&signal) => Ok(Err(Reason::Failed)),
-        // Killed from outside: nothing that lasts.
-        (None, _) => Err(Failure::Busy),
-    }
-}
-
-/// Gives a worker its bounds and the file.
-async fn feed(input: Option<ChildStdin>, bounds: Bounds, source: File) -> io::Result<()> {
-    let Some(mut input) = input else {
-        return Ok(());
-    };
-    let mut source = tokio::fs::File::from_std(source);
-    let sent = async {
-        input.write_all(&bounds.to_bytes()).await?;
-        tokio::io::copy(&mut source, &mut input).await
-    };
-    match sent.await {
-        // A worker that has seen enough ends without reading the rest.
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
-        _ => Ok(()),
-    }
-}
-
-/// Waits for a worker and for the start of what it has to say.
-async fn wait(child: &mut Child) -> io::Result<(ExitStatus, String)> {
-    let mut complaint = Vec::new();
-    if let Some(mut stderr) = child.stderr.take() {
-        (&mut stderr)
-            .take(COMPLAINT_BYTES_MAX)
-            .read_to_end(&mut complaint)
-            .await?;
-        // A pipe that nobody empties would stop the worker.
-        tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await?;
-    }
-    Ok((
-        child.wait().await?,
-        String::from_utf8_lossy(&complaint).into_owned(),
-    ))
+async fn is_there(path: &Path) -> bool {
+    tokio::fs::try_exists(path).await.unwrap_or(false)
 }
 
 /// Opens the file of `stamp`, and no other that took its place, and hashes it: the hash is in
@@ -427,28 +355,6 @@ impl Drop for Temporary {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_workers_end_says_what_is_wrong() {
-        let code = |code: i32| judge(ExitStatus::from_raw(code << 8));
-        assert!(matches!(code(0), Ok(Ok(()))));
-        assert!(matches!(code(101), Ok(Err(Reason::Failed))));
-        let truncated = i32::from(Reason::Truncated.exit_code());
-        assert!(matches!(code(truncated), Ok(Err(Reason::Truncated))));
-        assert!(matches!(code(1), Err(Failure::Io(_))));
-        for signal in OWN_FAULTS {
-            assert!(matches!(
-                judge(ExitStatus::from_raw(signal)),
-                Ok(Err(Reason::Failed))
-            ));
-        }
-        for signal in [2, 9, 15] {
-            assert!(matches!(
-                judge(ExitStatus::from_raw(signal)),
-                Err(Failure::Busy)
-            ));
-        }
-    }
 
     #[test]
     fn an_abandoned_file_is_removed_and_a_whole_one_is_kept() {

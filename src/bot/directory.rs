@@ -122,13 +122,17 @@ impl Directory {
         self.voice_channel(guild, bot)
     }
 
-    /// Waits until Discord does not see the bot in voice any more, or `patience` is over.
-    pub(super) async fn out_of_voice(&self, guild: GuildId, patience: Duration) {
+    /// Waits until Discord sees the bot in voice, or does not any more; at most for `patience`.
+    /// Says whether it came to that.
+    pub(super) async fn wait_in_voice(
+        &self,
+        guild: GuildId,
+        is_in_voice: bool,
+        patience: Duration,
+    ) -> bool {
         let mut changes = self.own_voice.subscribe();
-        let out = changes.wait_for(|()| self.own_channel(guild).is_none());
-        if timeout(patience, out).await.is_err() {
-            tracing::warn!(guild.id = %guild, "Discord still sees the bot in voice");
-        }
+        let change = changes.wait_for(|()| self.own_channel(guild).is_some() == is_in_voice);
+        timeout(patience, change).await.is_ok()
     }
 
     fn cache(&self) -> Option<Arc<Cache>> {

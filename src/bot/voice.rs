@@ -57,7 +57,6 @@ type Room = tokio::sync::Mutex<Option<Connection>>;
 
 struct Connection {
     number: u64,
-    channel: ChannelId,
     call: SharedCall,
     /// Becomes true when the connection is gone for good.
     is_lost: watch::Receiver<bool>,
@@ -177,20 +176,19 @@ impl Inner {
         {
             self.hang_up(guild, room.take()).await;
         }
-        match room {
-            Some(connection) => {
-                // Somebody may have moved the bot: what Discord says counts.
-                if self.directory.own_channel(guild) == Some(channel) {
-                    connection.channel = channel;
-                    return Ok(false);
-                }
-                connection.stop().await;
+        let mut is_settled = false;
+        if let Some(connection) = room {
+            // Somebody may have moved the bot: what Discord says counts.
+            if self.directory.own_channel(guild) == Some(channel) {
+                return Ok(false);
             }
-            // Left over from an earlier session: Discord would not answer a join.
-            None if self.directory.own_channel(guild).is_some() => {
-                self.hang_up(guild, None).await;
-            }
-            None => {}
+            connection.stop().await;
+            is_settled = connection.is_settled().await;
+        }
+        if !is_settled {
+            // Left over from an earlier session, or moved by somebody: songbird knows half of it
+            // then, and a join would not be answered.
+            self.hang_up(guild, room.take()).await;
         }
         match timeout(JOIN_PATIENCE, self.join(guild, channel, room)).await {
             Ok(Ok(())) => Ok(true),
@@ -223,28 +221,26 @@ impl Inner {
         }
         let target = discord::ChannelId::new(channel.get());
         let joined = match self.songbird.join(to_discord(guild), target).await {
-            // The answer to an earlier leave can be taken for one to this join.
+            // The answer to an earlier leave was taken for one to this join. Discord is about to
+            // let the bot in all the same: only after that can it be asked to let it out.
             Err(JoinError::Dropped) => {
+                self.directory
+                    .wait_in_voice(guild, true, LEAVE_PATIENCE)
+                    .await;
                 self.hang_up(guild, room.take()).await;
                 self.songbird.join(to_discord(guild), target).await
             }
             joined => joined,
         };
         let call = joined?;
-        match room {
-            Some(connection) => connection.channel = channel,
-            None => *room = Some(self.connected(guild, channel, call).await),
+        if room.is_none() {
+            *room = Some(self.connected(guild, call).await);
         }
         Ok(())
     }
 
     /// Takes charge of a call that has just been joined.
-    async fn connected(
-        self: &Arc<Self>,
-        guild: GuildId,
-        channel: ChannelId,
-        call: SharedCall,
-    ) -> Connection {
+    async fn connected(self: &Arc<Self>, guild: GuildId, call: SharedCall) -> Connection {
         let number = self.connections.fetch_add(1, Ordering::Relaxed);
         let (lost, is_lost) = watch::channel(false);
         let mut locked = call.lock().await;
@@ -262,7 +258,6 @@ impl Inner {
         drop(locked);
         Connection {
             number,
-            channel,
             call,
             is_lost,
             playing: None,
@@ -286,8 +281,13 @@ impl Inner {
         {
             tracing::warn!(guild.id = %guild, %error, "leaving voice failed");
         }
-        if is_in_voice {
-            self.directory.out_of_voice(guild, LEAVE_PATIENCE).await;
+        if is_in_voice
+            && !self
+                .directory
+                .wait_in_voice(guild, false, LEAVE_PATIENCE)
+                .await
+        {
+            tracing::warn!(guild.id = %guild, "Discord still sees the bot in voice");
         }
     }
 
@@ -331,6 +331,11 @@ impl Connection {
             return Err(error);
         }
         Ok(Started { ended })
+    }
+
+    /// Whether songbird knows all about the connection, so that it can move by itself.
+    async fn is_settled(&self) -> bool {
+        self.call.lock().await.current_connection().is_some()
     }
 
     async fn stop(&mut self) {

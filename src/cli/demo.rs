@@ -27,7 +27,7 @@ use crate::config::environment;
 /// The port that is tried when none is asked for.
 const PORT: u16 = 8000;
 /// How long the server may take to connect to the simulated Discord.
-const START_PATIENCE: Duration = Duration::from_secs(60);
+const START_PATIENCE: Duration = Duration::from_mins(1);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Rocket gives connections five seconds; the bot leaves its channels in less.
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
@@ -82,8 +82,12 @@ struct TokenAnswer {
 
 /// Runs the demonstration until it is interrupted.
 pub(super) fn run(options: &Options) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let ended = runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(demo(options)));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let ended = runtime
+        .map_err(Into::into)
+        .and_then(|runtime| runtime.block_on(demo(options)));
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain(&*error),
@@ -93,7 +97,10 @@ pub(super) fn run(options: &Options) -> ExitCode {
 async fn demo(options: &Options) -> Result<(), Box<dyn Error>> {
     let folder = tempfile::Builder::new().prefix("yuri-demo-").tempdir()?;
     let authority = folder.path().join("ca.pem");
-    let settings = Settings { authority_path: Some(authority.clone()), ..Settings::default() };
+    let settings = Settings {
+        authority_path: Some(authority.clone()),
+        ..Settings::default()
+    };
     let sim = Sim::start(settings).await?;
     let web = format!("http://127.0.0.1:{}", free_port(options.port)?);
     for flow in ["/login", "/token"] {
@@ -130,7 +137,10 @@ fn free_port(asked: Option<u16>) -> io::Result<u16> {
     let bind = |port| TcpListener::bind(("127.0.0.1", port));
     let listener = match asked {
         Some(port) => bind(port).map_err(|error| {
-            io::Error::new(error.kind(), format!("cannot listen on port {port}: {error}"))
+            io::Error::new(
+                error.kind(),
+                format!("cannot listen on port {port}: {error}"),
+            )
         })?,
         None => bind(PORT).or_else(|_| bind(0))?,
     };
@@ -187,7 +197,9 @@ async fn until_ready(web: &str) -> Result<(), Box<dyn Error>> {
             sleep(LOOK_EVERY).await;
         }
     };
-    timeout(START_PATIENCE, ready).await.map_err(|_| "the server did not get ready".into())
+    timeout(START_PATIENCE, ready)
+        .await
+        .map_err(|_| "the server did not get ready".into())
 }
 
 /// Resolves at Ctrl-C or, where there is such a thing, SIGTERM.
@@ -216,19 +228,31 @@ async fn stop(mut server: Child, input: Option<ChildStdin>) -> Result<(), Box<dy
 
 fn ready(sim: &Sim, web: &str, authority: &Path) -> Result<Ready, Box<dyn Error>> {
     let user = |name: &str| {
-        sim.user_id(name).map(|id| id.to_string()).ok_or("the simulated Discord lacks a user")
+        sim.user_id(name)
+            .map(|id| id.to_string())
+            .ok_or("the simulated Discord lacks a user")
     };
-    let guilds = sim.guilds().into_iter().filter(|guild| guild.has_bot).map(|guild| ReadyGuild {
-        id: guild.id.to_string(),
-        name: guild.name,
-        voice_channel: guild.voice_channel.map_or_else(String::new, |id| id.to_string()),
-    });
+    let guilds = sim
+        .guilds()
+        .into_iter()
+        .filter(|guild| guild.has_bot)
+        .map(|guild| ReadyGuild {
+            id: guild.id.to_string(),
+            name: guild.name,
+            voice_channel: guild
+                .voice_channel
+                .map_or_else(String::new, |id| id.to_string()),
+        });
     Ok(Ready {
         web: web.to_owned(),
         discord: sim.api_url(),
         ca: authority.display().to_string(),
         guilds: guilds.collect(),
-        users: Users { ada: user("ada")?, ben: user("ben")?, cleo: user("cleo")? },
+        users: Users {
+            ada: user("ada")?,
+            ben: user("ben")?,
+            cleo: user("cleo")?,
+        },
     })
 }
 
@@ -249,12 +273,23 @@ async fn get_token(web: &str) -> Result<TokenAnswer, Box<dyn Error>> {
     page.query_pairs_mut().append_pair("login_hint", PERSON);
     let approved = client.get(page).send().await?;
     let callback = header(&approved, LOCATION)?;
-    Ok(client.get(callback).header(COOKIE, cookie).send().await?.json().await?)
+    Ok(client
+        .get(callback)
+        .header(COOKIE, cookie)
+        .send()
+        .await?
+        .json()
+        .await?)
 }
 
 fn header(answer: &Response, name: reqwest::header::HeaderName) -> Result<String, Box<dyn Error>> {
-    let value = answer.headers().get(name).and_then(|value| value.to_str().ok());
-    Ok(value.ok_or("the login of the demonstration did not work")?.to_owned())
+    let value = answer
+        .headers()
+        .get(name)
+        .and_then(|value| value.to_str().ok());
+    Ok(value
+        .ok_or("the login of the demonstration did not work")?
+        .to_owned())
 }
 
 fn client() -> reqwest::Result<Client> {

@@ -50,12 +50,12 @@ fn load_config() -> Result<Config, crate::config::Faults> {
 
 /// Tells a person what went wrong, with its causes, on standard error.
 fn complain(error: &dyn std::error::Error) -> ExitCode {
-    let mut message = error.to_string();
+    eprint!("yuri: {error}");
     let mut source = error.source();
     while let Some(cause) = source {
-        message.push_str(&format!(": {cause}"));
+        eprint!(": {cause}");
         source = cause.source();
     }
-    eprintln!("yuri: {message}");
+    eprintln!();
     ExitCode::FAILURE
 }

@@ -34,10 +34,7 @@ pub(super) fn run(options: &Options) -> ExitCode {
     }
 }
 
-async fn serve(
-    config: Config,
-    until_input_ends: bool,
-) -> Result<(), Box<dyn std::error::Error>> {
+async fn serve(config: Config, until_input_ends: bool) -> Result<(), Box<dyn std::error::Error>> {
     let worker = env::current_exe()?;
     let public_url = config.public_url.join("/");
     for name in config.discord.missing() {

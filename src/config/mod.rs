@@ -83,7 +83,11 @@ impl Discord {
             ("YURI_DISCORD__CLIENT_ID", self.client_id.is_some()),
             ("YURI_DISCORD__CLIENT_SECRET", self.client_secret.is_some()),
         ];
-        given.into_iter().filter(|(_, given)| !given).map(|(name, _)| name).collect()
+        given
+            .into_iter()
+            .filter(|(_, given)| !given)
+            .map(|(name, _)| name)
+            .collect()
     }
 }
 
@@ -143,7 +147,9 @@ impl PublicUrl {
 
     /// Scheme, host and port, as browsers name this server in `Origin`.
     pub fn origin(&self) -> String {
-        Url::parse(&self.0).map(|url| url.origin().ascii_serialization()).unwrap_or_default()
+        Url::parse(&self.0)
+            .map(|url| url.origin().ascii_serialization())
+            .unwrap_or_default()
     }
 }
 
@@ -165,9 +171,9 @@ impl DatabaseUrl {
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
             return Ok(Self::Postgres(text.to_owned()));
         }
-        let path = text.strip_prefix("sqlite:").map_or(text, |path| {
-            path.strip_prefix("//").unwrap_or(path)
-        });
+        let path = text
+            .strip_prefix("sqlite:")
+            .map_or(text, |path| path.strip_prefix("//").unwrap_or(path));
         if path.is_empty() || path.contains("://") {
             return Err("must be a path, sqlite:<path> or postgres://user@host/name");
         }
@@ -202,7 +208,11 @@ impl Config {
         let mut source = Source::read(DEFAULTS, working_dir, environment);
         let config = read(&mut source);
         let faults = source.into_faults();
-        if faults.is_empty() { Ok(config) } else { Err(Faults(faults)) }
+        if faults.is_empty() {
+            Ok(config)
+        } else {
+            Err(Faults(faults))
+        }
     }
 }
 
@@ -211,7 +221,9 @@ fn read(source: &mut Source) -> Config {
     let ip = source.parse("address", IpAddr::from([127, 0, 0, 1]), |text| {
         text.parse().map_err(|_| "is not an IP address")
     });
-    let port = source.parse("port", 8000, |text| text.parse().map_err(|_| "is not a port"));
+    let port = source.parse("port", 8000, |text| {
+        text.parse().map_err(|_| "is not a port")
+    });
     let address = SocketAddr::new(ip, port);
     let here = PublicUrl(format!("http://{address}"));
     let public_url = source.parse("public_url", here.clone(), |text| match text {
@@ -239,7 +251,8 @@ fn read(source: &mut Source) -> Config {
         discord: read_discord(source),
         limits: Limits {
             burst: source.parse("limits.burst", NonZeroU32::MIN, |text| {
-                text.parse().map_err(|_| "is not a number from 1 to 4294967295")
+                text.parse()
+                    .map_err(|_| "is not a number from 1 to 4294967295")
             }),
             refill: Duration::from_millis(source.number("limits.refill_ms", 1, 86_400_000)),
             page_max: u32::try_from(source.number("limits.page_max", 1, 1_000_000))
@@ -292,11 +305,17 @@ fn read_discord(source: &mut Source) -> Discord {
 
 /// The items of a comma-separated list; `None` when one of them cannot be read.
 fn list<T>(text: &str, item: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
-    text.split(',').map(str::trim).filter(|text| !text.is_empty()).map(item).collect()
+    text.split(',')
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+        .map(item)
+        .collect()
 }
 
 fn parse_network(text: &str) -> Option<IpNet> {
-    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+    text.parse()
+        .ok()
+        .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
 fn parse_origin(text: &str) -> Option<String> {
@@ -305,7 +324,9 @@ fn parse_origin(text: &str) -> Option<String> {
 }
 
 fn is_key(text: &str) -> bool {
-    STANDARD.decode(text).is_ok_and(|bytes| matches!(bytes.len(), 32 | 64))
+    STANDARD
+        .decode(text)
+        .is_ok_and(|bytes| matches!(bytes.len(), 32 | 64))
 }
 
 /// This process's environment, as [`Config::load`] takes it. Values that are not UTF-8 are no

@@ -26,7 +26,10 @@ impl Source {
         working_dir: &Path,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Self {
-        let mut source = Self { settings: BTreeMap::new(), faults: Vec::new() };
+        let mut source = Self {
+            settings: BTreeMap::new(),
+            faults: Vec::new(),
+        };
         source.add_toml(defaults, "the defaults", true);
         source.add_file(&working_dir.join("Rocket.toml"));
 
@@ -49,7 +52,10 @@ impl Source {
 
     /// The text of a key that the defaults name.
     pub(super) fn text(&self, key: &str) -> String {
-        self.settings.get(key).map(|setting| setting.text.clone()).unwrap_or_default()
+        self.settings
+            .get(key)
+            .map(|setting| setting.text.clone())
+            .unwrap_or_default()
     }
 
     /// A value of the form that `parse` takes; `default` stands in after a fault.
@@ -104,15 +110,23 @@ impl Source {
             Ok(value) => value,
             Err(reason) => {
                 let origin = self.origin(key);
-                let value = if shown { format!("`{text}` ") } else { "the value ".to_owned() };
-                self.faults.push(format!("{key} (from {origin}): {value}{reason}"));
+                let value = if shown {
+                    format!("`{text}` ")
+                } else {
+                    "the value ".to_owned()
+                };
+                self.faults
+                    .push(format!("{key} (from {origin}): {value}{reason}"));
                 default
             }
         }
     }
 
     fn origin(&self, key: &str) -> String {
-        self.settings.get(key).map(|setting| setting.origin.clone()).unwrap_or_default()
+        self.settings
+            .get(key)
+            .map(|setting| setting.origin.clone())
+            .unwrap_or_default()
     }
 
     fn add_file(&mut self, path: &Path) {
@@ -120,7 +134,9 @@ impl Source {
         match fs::read_to_string(path) {
             Ok(text) => self.add_toml(&text, &origin, false),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => self.faults.push(format!("{origin} cannot be read: {error}")),
+            Err(error) => self
+                .faults
+                .push(format!("{origin} cannot be read: {error}")),
         }
     }
 
@@ -144,7 +160,11 @@ impl Source {
 
     fn add_table(&mut self, prefix: &str, table: Table, origin: &str, defining: bool) {
         for (name, value) in table {
-            let key = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
+            let key = if prefix.is_empty() {
+                name
+            } else {
+                format!("{prefix}.{name}")
+            };
             match value {
                 Value::Table(table) if prefix.is_empty() => {
                     self.add_table(&key, table, origin, defining);
@@ -153,7 +173,10 @@ impl Source {
                 Value::Array(items) => {
                     let items: Vec<String> = items
                         .iter()
-                        .map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned))
+                        .map(|item| {
+                            item.as_str()
+                                .map_or_else(|| item.to_string(), str::to_owned)
+                        })
                         .collect();
                     self.set(&key, items.join(","), origin.to_owned(), defining);
                 }
@@ -166,20 +189,34 @@ impl Source {
         if self.settings.contains_key(key) {
             return self.set(key, value, name, false);
         }
-        match key.strip_suffix("_file").filter(|key| self.settings.contains_key(*key)) {
+        match key
+            .strip_suffix("_file")
+            .filter(|key| self.settings.contains_key(*key))
+        {
             Some(key) => match fs::read_to_string(&value) {
-                Ok(text) => self.set(key, text.trim_end_matches(['\r', '\n']).to_owned(), name, false),
-                Err(error) => self.faults.push(format!("{name}: cannot read `{value}`: {error}")),
+                Ok(text) => self.set(
+                    key,
+                    text.trim_end_matches(['\r', '\n']).to_owned(),
+                    name,
+                    false,
+                ),
+                Err(error) => self
+                    .faults
+                    .push(format!("{name}: cannot read `{value}`: {error}")),
             },
-            None => self.faults.push(format!("{name}: there is no setting `{key}`")),
+            None => self
+                .faults
+                .push(format!("{name}: there is no setting `{key}`")),
         }
     }
 
     fn set(&mut self, key: &str, text: String, origin: String, defining: bool) {
         if defining || self.settings.contains_key(key) {
-            self.settings.insert(key.to_owned(), Setting { text, origin });
+            self.settings
+                .insert(key.to_owned(), Setting { text, origin });
         } else {
-            self.faults.push(format!("{origin}: there is no setting `{key}`"));
+            self.faults
+                .push(format!("{origin}: there is no setting `{key}`"));
         }
     }
 }

@@ -1,15 +1,14 @@
 //! The one place where the two backends differ: opening, migrating, transactions.
 #![expect(
     missing_docs,
-
-    clippy::pedantic,
-    clippy::allow_attributes_without_reason,
     reason = "derive(MultiConnection) writes bare public items into this file"
 )]
 
 use diesel::connection::SimpleConnection;
 use diesel::r2d2::{HandleError, ManageConnection};
-use diesel::{Connection, ConnectionError, PgConnection, QueryResult, RunQueryDsl, SqliteConnection};
+use diesel::{
+    Connection, ConnectionError, PgConnection, QueryResult, RunQueryDsl, SqliteConnection,
+};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::config::DatabaseUrl;
@@ -68,7 +67,8 @@ impl ManageConnection for Manager {
     type Error = diesel::r2d2::Error;
 
     fn connect(&self) -> Result<AnyConnection, Self::Error> {
-        self.establish().map_err(diesel::r2d2::Error::ConnectionError)
+        self.establish()
+            .map_err(diesel::r2d2::Error::ConnectionError)
     }
 
     fn is_valid(&self, conn: &mut AnyConnection) -> Result<(), Self::Error> {
@@ -125,7 +125,9 @@ pub(super) fn transaction<T>(
 
 /// The cheapest query there is.
 pub(super) fn ping(conn: &mut AnyConnection) -> QueryResult<()> {
-    diesel::select(1.into_sql::<diesel::sql_types::Integer>()).execute(conn).map(drop)
+    diesel::select(1.into_sql::<diesel::sql_types::Integer>())
+        .execute(conn)
+        .map(drop)
 }
 
 use diesel::IntoSql as _;

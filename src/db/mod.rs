@@ -70,7 +70,9 @@ impl Db {
             DatabaseUrl::Postgres(_) => None,
         };
         let manager = Manager::new(url.clone());
-        let mut first = manager.establish().map_err(|error| OpenError::Connect(error.to_string()))?;
+        let mut first = manager
+            .establish()
+            .map_err(|error| OpenError::Connect(error.to_string()))?;
         connection::migrate(&mut first).map_err(OpenError::Migrate)?;
         drop(first);
         let pool = Pool::builder()
@@ -97,7 +99,9 @@ impl Db {
         &self,
         query: impl FnOnce(&mut AnyConnection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
-        if self.inline && let Some(mut conn) = self.pool.try_get() {
+        if self.inline
+            && let Some(mut conn) = self.pool.try_get()
+        {
             return query(&mut conn).map_err(Error::internal);
         }
         self.run(query).await
@@ -132,7 +136,8 @@ impl Db {
         changes: impl FnOnce(&mut AnyConnection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
         let _one_at_a_time = self.writer.lock().await;
-        self.run(move |conn| connection::transaction(conn, changes)).await
+        self.run(move |conn| connection::transaction(conn, changes))
+            .await
     }
 
     /// Whether a query is answered.
@@ -148,7 +153,10 @@ impl Db {
 fn lock(database: &Path) -> Result<File, OpenError> {
     let shown = database.display().to_string();
     let failed = |error| OpenError::File(shown.clone(), error);
-    if let Some(folder) = database.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+    if let Some(folder) = database
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
         fs::create_dir_all(folder).map_err(failed)?;
     }
     let mut path = database.as_os_str().to_owned();

@@ -75,7 +75,10 @@ pub fn append(conn: &mut AnyConnection, play: &NewPlay) -> QueryResult<()> {
     let (seq, sounds) = (last_seq + 1, sounds + i64::from(new_sound));
     if counters.is_some() {
         diesel::update(guild_counters::table.find(guild))
-            .set((guild_counters::last_seq.eq(seq), guild_counters::sounds.eq(sounds)))
+            .set((
+                guild_counters::last_seq.eq(seq),
+                guild_counters::sounds.eq(sounds),
+            ))
             .execute(conn)?;
     } else {
         diesel::insert_into(guild_counters::table)
@@ -135,18 +138,30 @@ pub fn page(
         .first(conn)
         .optional()?;
     let Some((first_seq, last_seq)) = bounds else {
-        return Ok(Page { entries: Vec::new(), total: 0 });
+        return Ok(Page {
+            entries: Vec::new(),
+            total: 0,
+        });
     };
     let total = last_seq - first_seq + 1;
     if i64::from(from) >= total {
-        return Ok(Page { entries: Vec::new(), total });
+        return Ok(Page {
+            entries: Vec::new(),
+            total,
+        });
     }
     let entries = plays::table
         .filter(plays::guild_id.eq(guild))
         .filter(plays::seq.le(last_seq - i64::from(from)))
         .order(plays::seq.desc())
         .limit(limit.into())
-        .select((plays::time_ms, plays::user_id, plays::user_tag, plays::source, plays::sound))
+        .select((
+            plays::time_ms,
+            plays::user_id,
+            plays::user_tag,
+            plays::source,
+            plays::sound,
+        ))
         .load(conn)?;
     Ok(Page { entries, total })
 }
@@ -172,5 +187,8 @@ pub fn top_sounds(
         .limit(limit.into())
         .select((sound_counts::sound, sound_counts::count))
         .load(conn)?;
-    Ok(Page { entries, total: total.unwrap_or(0) })
+    Ok(Page {
+        entries,
+        total: total.unwrap_or(0),
+    })
 }

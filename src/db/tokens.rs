@@ -128,7 +128,11 @@ pub fn insert(conn: &mut AnyConnection, token: &NewToken) -> QueryResult<i64> {
 /// # Errors
 /// The database's.
 pub fn find(conn: &mut AnyConnection, hash: &Hash) -> QueryResult<Option<Token>> {
-    tokens::table.filter(tokens::hash.eq(&hash[..])).select(COLUMNS).first(conn).optional()
+    tokens::table
+        .filter(tokens::hash.eq(&hash[..]))
+        .select(COLUMNS)
+        .first(conn)
+        .optional()
 }
 
 /// A user's living tokens, oldest first.
@@ -162,10 +166,16 @@ pub fn count_named(conn: &mut AnyConnection, user: UserId, now_ms: i64) -> Query
 /// # Errors
 /// The database's.
 pub fn delete(conn: &mut AnyConnection, user: UserId, id: i64) -> QueryResult<Option<Hash>> {
-    let own = tokens::table.filter(tokens::id.eq(id)).filter(tokens::user_id.eq(user.to_db()));
+    let own = tokens::table
+        .filter(tokens::id.eq(id))
+        .filter(tokens::user_id.eq(user.to_db()));
     let hash: Option<Vec<u8>> = own.select(tokens::hash).first(conn).optional()?;
-    diesel::delete(tokens::table.filter(tokens::id.eq(id)).filter(tokens::user_id.eq(user.to_db())))
-        .execute(conn)?;
+    diesel::delete(
+        tokens::table
+            .filter(tokens::id.eq(id))
+            .filter(tokens::user_id.eq(user.to_db())),
+    )
+    .execute(conn)?;
     Ok(hash.and_then(|hash| hash.try_into().ok()))
 }
 
@@ -173,14 +183,12 @@ pub fn delete(conn: &mut AnyConnection, user: UserId, id: i64) -> QueryResult<Op
 ///
 /// # Errors
 /// The database's.
-pub fn extend(
-    conn: &mut AnyConnection,
-    id: i64,
-    used_ms: i64,
-    expires_ms: i64,
-) -> QueryResult<()> {
+pub fn extend(conn: &mut AnyConnection, id: i64, used_ms: i64, expires_ms: i64) -> QueryResult<()> {
     diesel::update(tokens::table.filter(tokens::id.eq(id)))
-        .set((tokens::used_ms.eq(used_ms), tokens::expires_ms.eq(expires_ms)))
+        .set((
+            tokens::used_ms.eq(used_ms),
+            tokens::expires_ms.eq(expires_ms),
+        ))
         .execute(conn)
         .map(drop)
 }

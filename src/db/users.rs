@@ -40,14 +40,21 @@ pub fn upsert(
         users::avatar.eq(&user.avatar),
         users::updated_ms.eq(now_ms),
     );
-    let known = diesel::update(users::table.find(id)).set(values.clone()).execute(conn)?;
+    let known = diesel::update(users::table.find(id))
+        .set(values)
+        .execute(conn)?;
     if known == 0 {
-        diesel::insert_into(users::table).values((users::id.eq(id), values)).execute(conn)?;
+        diesel::insert_into(users::table)
+            .values((users::id.eq(id), values))
+            .execute(conn)?;
     }
     diesel::delete(user_guilds::table.filter(user_guilds::user_id.eq(id))).execute(conn)?;
     for guild in guilds {
         diesel::insert_into(user_guilds::table)
-            .values((user_guilds::user_id.eq(id), user_guilds::guild_id.eq(guild.to_db())))
+            .values((
+                user_guilds::user_id.eq(id),
+                user_guilds::guild_id.eq(guild.to_db()),
+            ))
             .execute(conn)?;
     }
     Ok(())
@@ -61,16 +68,23 @@ pub fn find(conn: &mut AnyConnection, id: UserId) -> QueryResult<Option<User>> {
     type Row = (String, Option<String>, String, Option<String>);
     let row: Option<Row> = users::table
         .find(id.to_db())
-        .select((users::username, users::global_name, users::discriminator, users::avatar))
+        .select((
+            users::username,
+            users::global_name,
+            users::discriminator,
+            users::avatar,
+        ))
         .first(conn)
         .optional()?;
-    Ok(row.map(|(username, global_name, discriminator, avatar)| User {
-        id,
-        username,
-        global_name,
-        discriminator,
-        avatar,
-    }))
+    Ok(
+        row.map(|(username, global_name, discriminator, avatar)| User {
+            id,
+            username,
+            global_name,
+            discriminator,
+            avatar,
+        }),
+    )
 }
 
 /// The guilds shared with the bot at the last login.

@@ -17,8 +17,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// No answer that we read is longer; 200 guilds are about 100 kB.
 const ANSWER_MAX_BYTES: usize = 4 << 20;
-const USER_AGENT: &str =
-    concat!("DiscordBot (https://github.com/yuri-bot/yuri, ", env!("CARGO_PKG_VERSION"), ")");
+const USER_AGENT: &str = concat!(
+    "DiscordBot (https://github.com/yuri-bot/yuri, ",
+    env!("CARGO_PKG_VERSION"),
+    ")"
+);
 
 /// Discord's HTTP API, as an application with a bot sees it.
 pub struct Discord {
@@ -80,7 +83,10 @@ async fn send(request: RequestBuilder) -> Result<Response, Error> {
         if error.is_timeout() {
             Error::UpstreamTimeout("discord did not answer in time, try again")
         } else {
-            Error::Upstream("discord cannot be reached", Some(error.without_url().into()))
+            Error::Upstream(
+                "discord cannot be reached",
+                Some(error.without_url().into()),
+            )
         }
     })
 }
@@ -99,8 +105,10 @@ async fn read<T: DeserializeOwned>(answer: Response) -> Result<T, Error> {
 
 async fn read_bounded(mut answer: Response) -> Result<Vec<u8>, Error> {
     let mut body = Vec::new();
-    while let Some(chunk) =
-        answer.chunk().await.map_err(|error| nonsense(error.without_url().into()))?
+    while let Some(chunk) = answer
+        .chunk()
+        .await
+        .map_err(|error| nonsense(error.without_url().into()))?
     {
         if body.len() + chunk.len() > ANSWER_MAX_BYTES {
             return Err(nonsense("the answer is too long".into()));

@@ -107,7 +107,10 @@ impl Discord {
     /// # Errors
     /// 502 and 504 for Discord's failures.
     pub async fn get_account(&self, grant: &Grant) -> Result<Account, Error> {
-        let request = self.http.get(self.url("/users/@me")).bearer_auth(grant.0.expose());
+        let request = self
+            .http
+            .get(self.url("/users/@me"))
+            .bearer_auth(grant.0.expose());
         let user: UserAnswer = read(send(request).await?).await?;
         Ok(Account {
             id: id(&user.id)?,
@@ -123,9 +126,15 @@ impl Discord {
     /// # Errors
     /// 502 and 504 for Discord's failures.
     pub async fn list_user_guilds(&self, grant: &Grant) -> Result<Vec<GuildId>, Error> {
-        let request = self.http.get(self.url("/users/@me/guilds")).bearer_auth(grant.0.expose());
+        let request = self
+            .http
+            .get(self.url("/users/@me/guilds"))
+            .bearer_auth(grant.0.expose());
         let guilds: Vec<GuildAnswer> = read(send(request).await?).await?;
-        Ok(guilds.iter().filter_map(|guild| guild.id.parse().ok()).collect())
+        Ok(guilds
+            .iter()
+            .filter_map(|guild| guild.id.parse().ok())
+            .collect())
     }
 
     /// Gives the grant back: Discord forgets it.
@@ -133,17 +142,25 @@ impl Discord {
     /// # Errors
     /// 502 and 504 for Discord's failures; the grant then ends by itself in a week.
     pub async fn revoke(&self, grant: Grant) -> Result<(), Error> {
-        let form = [("token", grant.0.expose()), ("token_type_hint", "access_token")];
+        let form = [
+            ("token", grant.0.expose()),
+            ("token_type_hint", "access_token"),
+        ];
         let request = self
             .http
             .post(self.url("/oauth2/token/revoke"))
             .basic_auth(&self.client_id, Some(self.client_secret.expose()))
             .form(&form);
         let answer = send(request).await?;
-        if answer.status().is_success() { Ok(()) } else { Err(super::refusal(&answer)) }
+        if answer.status().is_success() {
+            Ok(())
+        } else {
+            Err(super::refusal(&answer))
+        }
     }
 }
 
 fn id(text: &str) -> Result<UserId, Error> {
-    text.parse().map_err(|_| super::nonsense("a user id that is none".into()))
+    text.parse()
+        .map_err(|_| super::nonsense("a user id that is none".into()))
 }

@@ -33,17 +33,16 @@ impl Discord {
     ///
     /// # Errors
     /// 429 where Discord limits us; 502 and 504 for its failures.
-    pub async fn find_member(
-        &self,
-        guild: GuildId,
-        user: UserId,
-    ) -> Result<Option<Member>, Error> {
+    pub async fn find_member(&self, guild: GuildId, user: UserId) -> Result<Option<Member>, Error> {
         let request = self
             .http
             .get(self.url(&format!("/guilds/{guild}/members/{user}")))
             .header(AUTHORIZATION, format!("Bot {}", self.bot_token.expose()));
         let answer = send(request).await?;
-        if matches!(answer.status(), StatusCode::NOT_FOUND | StatusCode::FORBIDDEN) {
+        if matches!(
+            answer.status(),
+            StatusCode::NOT_FOUND | StatusCode::FORBIDDEN
+        ) {
             return Ok(None);
         }
         let member: MemberAnswer = read(answer).await?;

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::ids::{ChannelId, GuildId, UserId};
 
 /// How long a membership that Discord told us is believed for reads. Contract 2.
-const MEMBER_LIFETIME: Duration = Duration::from_secs(60);
+const MEMBER_LIFETIME: Duration = Duration::from_mins(1);
 /// Most memberships remembered at once.
 const MEMBERS_MAX: u64 = 50_000;
 
@@ -126,7 +126,13 @@ impl Guilds {
         db: Db,
         clock: Clock,
     ) -> Self {
-        Self { gateway, discord, db, clock, members: Cache::new(MEMBERS_MAX) }
+        Self {
+            gateway,
+            discord,
+            db,
+            clock,
+            members: Cache::new(MEMBERS_MAX),
+        }
     }
 
     /// The gateway connection's knowledge.
@@ -169,8 +175,14 @@ impl Guilds {
     /// # Errors
     /// The database's.
     pub async fn list_mutual(&self, user: UserId) -> Result<Vec<Guild>, Error> {
-        let ids = self.db.quick(move |conn| users::list_guilds(conn, user)).await?;
-        Ok(ids.into_iter().filter_map(|id| self.gateway.guild(id)).collect())
+        let ids = self
+            .db
+            .quick(move |conn| users::list_guilds(conn, user))
+            .await?;
+        Ok(ids
+            .into_iter()
+            .filter_map(|id| self.gateway.guild(id))
+            .collect())
     }
 
     fn check_bot(&self, guild: GuildId) -> Result<(), Error> {
@@ -178,7 +190,9 @@ impl Guilds {
             return Ok(());
         }
         if self.discord.is_some() && self.gateway.guilds().is_none() {
-            return Err(Error::Unavailable("the bot is not connected to Discord yet"));
+            return Err(Error::Unavailable(
+                "the bot is not connected to Discord yet",
+            ));
         }
         Err(Error::NOT_A_MEMBER)
     }
@@ -186,13 +200,23 @@ impl Guilds {
     async fn read_member(&self, guild: GuildId, user: UserId) -> Result<Member, Error> {
         let discord = self.discord.as_ref().ok_or(Error::NOT_A_MEMBER)?;
         let member = discord.find_member(guild, user).await?;
-        let seen = Seen { at: self.clock.monotonic(), member: member.clone() };
+        let seen = Seen {
+            at: self.clock.monotonic(),
+            member: member.clone(),
+        };
         self.members.insert((guild, user), seen).await;
         member.ok_or(Error::NOT_A_MEMBER)
     }
 
     async fn check_last_login(&self, guild: GuildId, user: UserId) -> Result<(), Error> {
-        let was_member = self.db.quick(move |conn| users::was_in_guild(conn, user, guild)).await?;
-        if was_member { Ok(()) } else { Err(Error::NOT_A_MEMBER) }
+        let was_member = self
+            .db
+            .quick(move |conn| users::was_in_guild(conn, user, guild))
+            .await?;
+        if was_member {
+            Ok(())
+        } else {
+            Err(Error::NOT_A_MEMBER)
+        }
     }
 }

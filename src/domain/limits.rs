@@ -150,12 +150,24 @@ impl<K: Clone + Eq + std::hash::Hash> Keyed<K> {
         match self.limiter.check_key(key) {
             Ok(state) => {
                 let remaining = state.remaining_burst_capacity();
-                let reset_ms = if remaining > 0 { 0 } else { self.reset_of_empty_ms(key) };
-                Ok(Budget { limit, remaining, reset_ms })
+                let reset_ms = if remaining > 0 {
+                    0
+                } else {
+                    self.reset_of_empty_ms(key)
+                };
+                Ok(Budget {
+                    limit,
+                    remaining,
+                    reset_ms,
+                })
             }
             Err(refused) => {
                 let reset_ms = millis_up(self.wait(&refused)).max(1);
-                Err(Budget { limit, remaining: 0, reset_ms })
+                Err(Budget {
+                    limit,
+                    remaining: 0,
+                    reset_ms,
+                })
             }
         }
     }
@@ -195,7 +207,11 @@ struct BoundedStore<K: Eq + std::hash::Hash> {
 
 impl<K: Clone + Eq + std::hash::Hash> BoundedStore<K> {
     fn new(keys_max: usize) -> Self {
-        Self { states: DashMap::new(), overflow: InMemoryState::default(), keys_max }
+        Self {
+            states: DashMap::new(),
+            overflow: InMemoryState::default(),
+            keys_max,
+        }
     }
 }
 
@@ -210,7 +226,8 @@ impl<K: Clone + Eq + std::hash::Hash> StateStore for BoundedStore<K> {
         if known || self.states.len() < self.keys_max {
             self.states.measure_and_replace(key, measure)
         } else {
-            self.overflow.measure_and_replace(&NotKeyed::NonKey, measure)
+            self.overflow
+                .measure_and_replace(&NotKeyed::NonKey, measure)
         }
     }
 }
@@ -241,7 +258,10 @@ mod tests {
         let clock = Clock::manual(0);
         clock.advance(Duration::from_secs(1));
         let burst = NonZeroU32::new(5).unwrap();
-        (Keyed::new(burst, Duration::from_millis(2000), &clock, keys_max), clock)
+        (
+            Keyed::new(burst, Duration::from_secs(2), &clock, keys_max),
+            clock,
+        )
     }
 
     fn charge(keyed: &Keyed<u32>, key: u32) -> (bool, u32, u64) {
@@ -266,7 +286,11 @@ mod tests {
         assert_eq!(charge(&keyed, 1), (false, 0, 1), "refused at 1999 ms");
         clock.advance(Duration::from_millis(1));
         assert_eq!(charge(&keyed, 1), (true, 0, 2000), "admitted at 2000 ms");
-        assert_eq!(charge(&keyed, 2), (true, 4, 0), "another caller is not touched");
+        assert_eq!(
+            charge(&keyed, 2),
+            (true, 4, 0),
+            "another caller is not touched"
+        );
     }
 
     #[test]
@@ -292,7 +316,11 @@ mod tests {
             let _refused_once_the_shared_bucket_is_empty = keyed.charge(&key);
         }
         assert_eq!(keyed.limiter.len(), 3);
-        assert_eq!(charge(&keyed, 0), (true, 3, 0), "a known key keeps its own bucket");
+        assert_eq!(
+            charge(&keyed, 0),
+            (true, 3, 0),
+            "a known key keeps its own bucket"
+        );
         assert!(!charge(&keyed, 1000).0, "the unknown ones share one");
         clock.advance(Duration::from_secs(11));
         keyed.drop_idle();

@@ -8,9 +8,9 @@ use moka::sync::Cache;
 use subtle::ConstantTimeEq;
 
 use crate::clock::Clock;
+use crate::db::Db;
 use crate::db::tokens::Kind;
 use crate::db::users::{self, User};
-use crate::db::Db;
 use crate::discord::Discord;
 use crate::domain::guilds::Guilds;
 use crate::domain::tokens::{Issued, Tokens, random_text};
@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::ids::{GuildId, UserId};
 
 /// How long a user may take on Discord's page.
-pub const PENDING_LIFETIME: Duration = Duration::from_secs(600);
+pub const PENDING_LIFETIME: Duration = Duration::from_mins(10);
 /// Most finished flows remembered, so that none is used twice.
 const FINISHED_MAX: u64 = 100_000;
 /// Longest code that is sent on to Discord.
@@ -85,7 +85,14 @@ impl Login {
             .max_capacity(FINISHED_MAX)
             .time_to_live(PENDING_LIFETIME)
             .build();
-        Self { discord, guilds, tokens, db, clock, finished }
+        Self {
+            discord,
+            guilds,
+            tokens,
+            db,
+            clock,
+            finished,
+        }
     }
 
     /// Starts a flow: what the browser keeps, and Discord's page. `callback` is its full address.
@@ -117,7 +124,11 @@ impl Login {
             return Err(NOT_OURS);
         }
         let entry = self.finished.entry(pending.state.clone()).or_insert(());
-        if entry.is_fresh() { Ok(pending) } else { Err(NOT_OURS) }
+        if entry.is_fresh() {
+            Ok(pending)
+        } else {
+            Err(NOT_OURS)
+        }
     }
 
     /// Finishes a redeemed flow: who is it, do they share a guild with the bot, then the token.
@@ -153,8 +164,10 @@ impl Login {
         }
         let (account, guilds) = read?;
 
-        let mutual: Vec<GuildId> =
-            guilds.into_iter().filter(|id| bots.iter().any(|guild| guild.id == *id)).collect();
+        let mutual: Vec<GuildId> = guilds
+            .into_iter()
+            .filter(|id| bots.iter().any(|guild| guild.id == *id))
+            .collect();
         if mutual.is_empty() {
             return Err(STRANGER);
         }
@@ -166,7 +179,9 @@ impl Login {
             discriminator: account.discriminator,
             avatar: account.avatar,
         };
-        self.db.write(move |conn| users::upsert(conn, &user, &mutual, now_ms)).await?;
+        self.db
+            .write(move |conn| users::upsert(conn, &user, &mutual, now_ms))
+            .await?;
         let kind = match flow {
             Flow::Token => Kind::Api,
             Flow::Login => Kind::Session,

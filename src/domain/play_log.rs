@@ -3,8 +3,8 @@
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::db::plays::{NewPlay, append};
 use crate::db::Db;
+use crate::db::plays::{NewPlay, append};
 
 /// Plays that may wait to be written.
 const WAITING_MAX: usize = 10_000;
@@ -42,7 +42,10 @@ impl PlayLog {
     /// [`NotLogged`].
     pub fn record(&self, play: NewPlay) -> impl Future<Output = Result<(), NotLogged>> + use<> {
         let (committed, commit) = oneshot::channel();
-        let handed_over = self.jobs.try_send(Job { play: Some(play), committed });
+        let handed_over = self.jobs.try_send(Job {
+            play: Some(play),
+            committed,
+        });
         async move {
             if handed_over.is_err() {
                 tracing::error!("a play was not logged: too many wait to be written");
@@ -55,7 +58,15 @@ impl PlayLog {
     /// Waits until everything that was handed over before is written. Called at the end.
     pub async fn flush(&self) {
         let (committed, commit) = oneshot::channel();
-        if self.jobs.send(Job { play: None, committed }).await.is_ok() {
+        if self
+            .jobs
+            .send(Job {
+                play: None,
+                committed,
+            })
+            .await
+            .is_ok()
+        {
             let _written_or_logged_as_lost = commit.await;
         }
     }
@@ -67,7 +78,12 @@ async fn write_all(db: Db, mut waiting: mpsc::Receiver<Job>) {
         let (plays, commits): (Vec<_>, Vec<_>) =
             batch.drain(..).map(|job| (job.play, job.committed)).unzip();
         let written = db
-            .write(move |conn| plays.iter().flatten().try_for_each(|play| append(conn, play)))
+            .write(move |conn| {
+                plays
+                    .iter()
+                    .flatten()
+                    .try_for_each(|play| append(conn, play))
+            })
             .await;
         match written {
             Ok(()) => commits.into_iter().for_each(|committed| {

@@ -83,12 +83,7 @@ pub struct Mute;
 
 #[async_trait]
 impl Voice for Mute {
-    async fn play(
-        &self,
-        _: GuildId,
-        _: ChannelId,
-        _: &Prepared,
-    ) -> Result<Started, VoiceError> {
+    async fn play(&self, _: GuildId, _: ChannelId, _: &Prepared) -> Result<Started, VoiceError> {
         Err(VoiceError::Refused)
     }
 
@@ -218,7 +213,11 @@ impl Player {
             sound: file.stem.clone(),
         });
         let logged = matches!(timeout(COMMIT_WAIT, committed).await, Ok(Ok(())));
-        Ok(Play { channel, sound: file.stem.clone(), logged })
+        Ok(Play {
+            channel,
+            sound: file.stem.clone(),
+            logged,
+        })
     }
 
     /// Stops what plays in the guild; the bot stays in its channel.
@@ -249,7 +248,10 @@ impl Player {
     pub fn state(&self, guild: GuildId) -> PlayerState {
         PlayerState {
             channel: self.voice.channel(guild),
-            now_playing: self.playing().get(&guild).map(|(_, playing)| playing.clone()),
+            now_playing: self
+                .playing()
+                .get(&guild)
+                .map(|(_, playing)| playing.clone()),
         }
     }
 
@@ -258,16 +260,22 @@ impl Player {
             Some(member) => member.clone(),
             None => self.guilds.get_member(asker.guild, asker.user).await?,
         };
-        if member.timed_out_until_ms.is_some_and(|until| until > self.clock.now_ms()) {
+        if member
+            .timed_out_until_ms
+            .is_some_and(|until| until > self.clock.now_ms())
+        {
             return Err(Error::Forbidden("you are timed out in this guild"));
         }
         Ok(())
     }
 
     fn voice_channel(&self, asker: &Asker) -> Result<ChannelId, Error> {
-        self.guilds.gateway().voice_channel(asker.guild, asker.user).ok_or(Error::Forbidden(
-            "you need to be in a voice channel to perform this command",
-        ))
+        self.guilds
+            .gateway()
+            .voice_channel(asker.guild, asker.user)
+            .ok_or(Error::Forbidden(
+                "you need to be in a voice channel to perform this command",
+            ))
     }
 
     fn check_bot_rights(&self, guild: GuildId, channel: ChannelId) -> Result<(), Error> {
@@ -293,7 +301,10 @@ impl Player {
         tokio::spawn(async move {
             let _ended_or_dropped = started.ended.await;
             let mut playing = playing.lock().unwrap_or_else(PoisonError::into_inner);
-            if playing.get(&guild).is_some_and(|(current, _)| *current == number) {
+            if playing
+                .get(&guild)
+                .is_some_and(|(current, _)| *current == number)
+            {
                 playing.remove(&guild);
             }
         });

@@ -16,8 +16,8 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::clock::Clock;
-use crate::db::tokens::{self, Hash, Kind, NewToken, Token};
 use crate::db::Db;
+use crate::db::tokens::{self, Hash, Kind, NewToken, Token};
 use crate::error::Error;
 use crate::ids::UserId;
 
@@ -48,7 +48,11 @@ impl Credential {
     pub fn new(user: UserId, token: &str, kind: Kind) -> Option<Self> {
         let shaped =
             token.len() == TOKEN_LENGTH && token.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        shaped.then(|| Self { user, kind, hash: Sha256::digest(token).into() })
+        shaped.then(|| Self {
+            user,
+            kind,
+            hash: Sha256::digest(token).into(),
+        })
     }
 }
 
@@ -125,7 +129,9 @@ impl Tokens {
         let hash = credential.hash;
         let token = self.db.quick(move |conn| tokens::find(conn, &hash)).await?;
         let remembered = Arc::new(remember(&token.ok_or(Error::Unauthorized)?, hash));
-        let identity = self.accept(&remembered, credential).ok_or(Error::Unauthorized)?;
+        let identity = self
+            .accept(&remembered, credential)
+            .ok_or(Error::Unauthorized)?;
         self.remembered.insert(hash, remembered);
         if self.revocations.load(Ordering::Acquire) != revocations {
             self.remembered.invalidate(&hash);
@@ -140,8 +146,15 @@ impl Tokens {
     pub async fn issue(&self, user: UserId, kind: Kind) -> Result<Issued, Error> {
         let (token, row) = self.draw(user, kind, String::new());
         let expires_ms = row.expires_ms;
-        let id = self.db.write(move |conn| tokens::insert(conn, &row)).await?;
-        Ok(Issued { id, token, expires_ms })
+        let id = self
+            .db
+            .write(move |conn| tokens::insert(conn, &row))
+            .await?;
+        Ok(Issued {
+            id,
+            token,
+            expires_ms,
+        })
     }
 
     /// Makes a named API token.
@@ -162,7 +175,11 @@ impl Tokens {
             })
             .await?
             .ok_or_else(|| Error::Conflict("you have 10 named tokens, revoke one first".into()))?;
-        Ok(Issued { id, token, expires_ms })
+        Ok(Issued {
+            id,
+            token,
+            expires_ms,
+        })
     }
 
     /// A user's living tokens, oldest first, with the times that are not written yet.
@@ -171,7 +188,10 @@ impl Tokens {
     /// The database's.
     pub async fn list(&self, user: UserId) -> Result<Vec<Token>, Error> {
         let now_ms = self.clock.now_ms();
-        let mut list = self.db.run(move |conn| tokens::list(conn, user, now_ms)).await?;
+        let mut list = self
+            .db
+            .run(move |conn| tokens::list(conn, user, now_ms))
+            .await?;
         let unwritten = self.unwritten();
         for token in &mut list {
             if let Some(newer) = unwritten.get(&token.id) {
@@ -187,7 +207,10 @@ impl Tokens {
     /// # Errors
     /// The database's; the token then lives on.
     pub async fn revoke(&self, user: UserId, id: i64) -> Result<bool, Error> {
-        let hash = self.db.write(move |conn| tokens::delete(conn, user, id)).await?;
+        let hash = self
+            .db
+            .write(move |conn| tokens::delete(conn, user, id))
+            .await?;
         self.revocations.fetch_add(1, Ordering::Release);
         if let Some(hash) = hash {
             self.remembered.invalidate(&hash);
@@ -222,7 +245,8 @@ impl Tokens {
             })
             .await;
         if written.is_err() {
-            self.unwritten().extend(waiting.into_iter().map(|token| (token.id, token)));
+            self.unwritten()
+                .extend(waiting.into_iter().map(|token| (token.id, token)));
         }
         written.map(drop)
     }
@@ -236,11 +260,19 @@ impl Tokens {
             return None;
         }
         token.used_ms.store(now_ms, Ordering::Relaxed);
-        token.expires_ms.store((now_ms + LIFETIME_MS).min(token.cap_ms), Ordering::Relaxed);
+        token
+            .expires_ms
+            .store((now_ms + LIFETIME_MS).min(token.cap_ms), Ordering::Relaxed);
         if now_ms - token.written_ms.load(Ordering::Relaxed) >= WRITE_EVERY_MS {
-            self.unwritten().entry(token.id).or_insert_with(|| Arc::clone(token));
+            self.unwritten()
+                .entry(token.id)
+                .or_insert_with(|| Arc::clone(token));
         }
-        Some(Identity { user: token.user, token_id: token.id, kind: token.kind })
+        Some(Identity {
+            user: token.user,
+            token_id: token.id,
+            kind: token.kind,
+        })
     }
 
     fn draw(&self, user: UserId, kind: Kind, name: String) -> (String, NewToken) {
@@ -259,7 +291,9 @@ impl Tokens {
     }
 
     fn unwritten(&self) -> std::sync::MutexGuard<'_, HashMap<i64, Arc<Remembered>>> {
-        self.unwritten.lock().unwrap_or_else(PoisonError::into_inner)
+        self.unwritten
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -43,7 +43,10 @@ pub(super) struct Page<T> {
 
 impl<'r, T: Serialize> Responder<'r, 'static> for Page<T> {
     fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
-        let body = List { n: self.results.len(), results: self.results };
+        let body = List {
+            n: self.results.len(),
+            results: self.results,
+        };
         let mut answer = respond(Status::Ok, &body)?;
         answer.set_raw_header("X-Total-Count", self.total);
         Ok(answer)

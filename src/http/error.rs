@@ -124,12 +124,18 @@ fn render_message(
             .sized_body(html.len(), std::io::Cursor::new(html))
             .ok();
     }
-    let fault = Fault { code: status.code, message: message.to_owned() };
+    let fault = Fault {
+        code: status.code,
+        message: message.to_owned(),
+    };
     respond(status, &Body { error: fault })
 }
 
 fn is_navigation(request: &Request<'_>) -> bool {
-    let is_page = matches!(request.uri().path().as_str(), "/" | "/login" | "/login/authorize");
+    let is_page = matches!(
+        request.uri().path().as_str(),
+        "/" | "/login" | "/login/authorize"
+    );
     let wants_html = request
         .headers()
         .get_one("Accept")

@@ -18,7 +18,10 @@ struct Arrived(Instant);
 #[rocket::async_trait]
 impl Fairing for Headers {
     fn info(&self) -> Info {
-        Info { name: "headers and access log", kind: Kind::Request | Kind::Response }
+        Info {
+            name: "headers and access log",
+            kind: Kind::Request | Kind::Response,
+        }
     }
 
     async fn on_request(&self, request: &mut Request<'_>, _: &mut Data<'_>) {

@@ -15,10 +15,17 @@ const RANK: isize = 100;
 
 /// One for each method that Rocket routes by itself.
 pub(super) fn routes() -> Vec<Route> {
-    [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete, Method::Options]
-        .into_iter()
-        .map(|method| Route::ranked(RANK, method, "/api/<path..>", Unknown))
-        .collect()
+    [
+        Method::Get,
+        Method::Post,
+        Method::Put,
+        Method::Patch,
+        Method::Delete,
+        Method::Options,
+    ]
+    .into_iter()
+    .map(|method| Route::ranked(RANK, method, "/api/<path..>", Unknown))
+    .collect()
 }
 
 #[derive(Clone)]
@@ -29,8 +36,7 @@ impl Handler for Unknown {
     async fn handle<'r>(&self, request: &'r Request<'_>, _: Data<'r>) -> Outcome<'r> {
         // A wrong method is passed on to the catcher, which knows the right ones.
         if Caller::from_request(request).await.is_success() && allowed_methods(request).is_empty() {
-            let _left_for_the_catcher =
-                fail::<()>(request, Error::NotFound("not found"));
+            let _left_for_the_catcher = fail::<()>(request, Error::NotFound("not found"));
         }
         Outcome::Error(Status::NotFound)
     }

@@ -82,9 +82,14 @@ async fn charge(request: &Request<'_>) -> Result<Identity, Error> {
     let (identity, by_cookie) = authenticate(app, request).await?;
     let charged = app.limits.charge(identity.user);
     let budget = charged.unwrap_or_else(|refused| refused);
-    request.local_cache(|| Charged { user: Some(identity.user), budget: Some(budget) });
+    request.local_cache(|| Charged {
+        user: Some(identity.user),
+        budget: Some(budget),
+    });
     if charged.is_err() {
-        return Err(Error::Limited(std::time::Duration::from_millis(budget.reset_ms)));
+        return Err(Error::Limited(std::time::Duration::from_millis(
+            budget.reset_ms,
+        )));
     }
     if by_cookie {
         check_origin(app, request)?;
@@ -95,27 +100,45 @@ async fn charge(request: &Request<'_>) -> Result<Identity, Error> {
 /// Finds out who is calling. A present `Authorization` header alone decides. Contract 2.
 async fn authenticate(app: &App, request: &Request<'_>) -> Result<(Identity, bool), Error> {
     let by_cookie = !request.headers().contains("Authorization");
-    let credential = if by_cookie { cookie_credential(request) } else { basic_credential(request) };
-    if let Some(identity) = credential.as_ref().and_then(|known| app.tokens.recall(known)) {
-        return Ok((identity, by_cookie));
-    }
-    let address = address(app, request);
-    app.limits.charge_stranger(address).map_err(|refused| Error::Limited(refused.0))?;
-    let presented = !by_cookie || presents_cookies(request);
-    let verified = match &credential {
-        Some(credential) => app.tokens.verify(credential).await,
-        None => Err(Error::Unauthorized),
+    let credential = if by_cookie {
+        cookie_credential(request)
+    } else {
+        basic_credential(request)
     };
+    let verified = verify(app, request, credential.as_ref()).await;
+    let presented = !by_cookie || presents_cookies(request);
     if matches!(verified, Err(Error::Unauthorized)) && presented {
-        app.limits.charge_failure(address).map_err(|refused| Error::Limited(refused.0))?;
+        app.limits
+            .charge_failure(address(app, request))
+            .map_err(|refused| Error::Limited(refused.0))?;
     }
     Ok((verified?, by_cookie))
+}
+
+/// Verifies a credential: from memory for nothing, else from the database for one of the requests
+/// that the address has as a stranger's.
+async fn verify(
+    app: &App,
+    request: &Request<'_>,
+    credential: Option<&Credential>,
+) -> Result<Identity, Error> {
+    if let Some(identity) = credential.and_then(|known| app.tokens.recall(known)) {
+        return Ok(identity);
+    }
+    app.limits
+        .charge_stranger(address(app, request))
+        .map_err(|refused| Error::Limited(refused.0))?;
+    app.tokens
+        .verify(credential.ok_or(Error::Unauthorized)?)
+        .await
 }
 
 /// `Authorization: Basic base64(userid:token)`. Seed 004, Authentication I.
 fn basic_credential(request: &Request<'_>) -> Option<Credential> {
     let mut values = request.headers().get("Authorization");
-    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
     let (scheme, encoded) = value.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") || encoded.len() > BASIC_MAX_BYTES {
         return None;
@@ -149,13 +172,21 @@ fn count_cookies(request: &Request<'_>, name: &str) -> usize {
 /// Cookies are sent by the browser whoever asks it to: a request that changes something must show
 /// that one of our pages, or an allowed one, has asked. Contract 2.
 fn check_origin(app: &App, request: &Request<'_>) -> Result<(), Error> {
-    if matches!(request.method(), Method::Get | Method::Head | Method::Options) {
+    if matches!(
+        request.method(),
+        Method::Get | Method::Head | Method::Options
+    ) {
         return Ok(());
     }
     let header = |name| request.headers().get_one(name);
     let listed = header("Origin").is_some_and(|origin| {
         origin == app.config.public_url.origin()
-            || app.config.http.cors_origins.iter().any(|allowed| allowed == origin)
+            || app
+                .config
+                .http
+                .cors_origins
+                .iter()
+                .any(|allowed| allowed == origin)
     });
     if listed || header("Sec-Fetch-Site") == Some("same-origin") {
         return Ok(());
@@ -189,21 +220,19 @@ impl<'r> FromRequest<'r> for Visitor {
 
 async fn visit(request: &Request<'_>) -> Result<Option<Identity>, Error> {
     let app = app(request)?;
-    let Some(credential) = cookie_credential(request) else { return Ok(None) };
-    let identity = match app.tokens.recall(&credential) {
-        Some(identity) => Some(identity),
-        None => {
-            let address = address(app, request);
-            app.limits.charge_stranger(address).map_err(|refused| Error::Limited(refused.0))?;
-            match app.tokens.verify(&credential).await {
-                Ok(identity) => Some(identity),
-                Err(Error::Unauthorized) => None,
-                Err(error) => return Err(error),
-            }
-        }
+    let Some(credential) = cookie_credential(request) else {
+        return Ok(None);
+    };
+    let identity = match verify(app, request, Some(&credential)).await {
+        Ok(identity) => Some(identity),
+        Err(Error::Unauthorized) => None,
+        Err(error) => return Err(error),
     };
     if let Some(identity) = identity {
-        request.local_cache(|| Charged { user: Some(identity.user), budget: None });
+        request.local_cache(|| Charged {
+            user: Some(identity.user),
+            budget: None,
+        });
     }
     Ok(identity)
 }
@@ -222,18 +251,31 @@ impl<'r> FromRequest<'r> for Address {
 
 /// The right-most address of `X-Forwarded-For` that is no trusted proxy's own, if the peer is one.
 fn address(app: &App, request: &Request<'_>) -> IpAddr {
-    let peer = request.remote().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |remote| remote.ip());
+    let peer = request
+        .remote()
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |remote| remote.ip());
     let peer = peer.to_canonical();
     let is_trusted = |address: &IpAddr| {
-        app.config.http.trusted_proxies.iter().any(|network| network.contains(address))
+        app.config
+            .http
+            .trusted_proxies
+            .iter()
+            .any(|network| network.contains(address))
     };
     if !is_trusted(&peer) {
         return peer;
     }
-    let hops: Vec<&str> =
-        request.headers().get("X-Forwarded-For").flat_map(|value| value.split(',')).collect();
+    let hops: Vec<&str> = request
+        .headers()
+        .get("X-Forwarded-For")
+        .flat_map(|value| value.split(','))
+        .collect();
     for hop in hops.into_iter().rev() {
-        match hop.trim().parse::<IpAddr>().map(|address| address.to_canonical()) {
+        match hop
+            .trim()
+            .parse::<IpAddr>()
+            .map(|address| address.to_canonical())
+        {
             Ok(address) if is_trusted(&address) => {}
             Ok(address) => return address,
             // What stands further left may be anybody's invention.
@@ -259,7 +301,10 @@ impl<'r, T: DeserializeOwned> FromData<'r> for Body<T> {
     type Error = ();
 
     async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> DataOutcome<'r, Self> {
-        if !request.content_type().is_some_and(|content| content.is_json()) {
+        if !request
+            .content_type()
+            .is_some_and(|content| content.is_json())
+        {
             return DataOutcome::Error((Status::UnsupportedMediaType, ()));
         }
         let limit = request.limits().get("json").unwrap_or(64.kibibytes());

@@ -19,7 +19,7 @@ pub(super) struct Version {
 
 /// The process answers.
 #[get("/alive")]
-pub(super) async fn alive() -> Json<State> {
+pub(super) fn alive() -> Json<State> {
     Json(State { status: "alive" })
 }
 
@@ -38,6 +38,8 @@ pub(super) async fn ready(app: &AppState) -> Result<Json<State>, Error> {
 
 /// Which version this is.
 #[get("/version")]
-pub(super) async fn version() -> Json<Version> {
-    Json(Version { version: env!("CARGO_PKG_VERSION") })
+pub(super) fn version() -> Json<Version> {
+    Json(Version {
+        version: env!("CARGO_PKG_VERSION"),
+    })
 }

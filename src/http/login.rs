@@ -114,16 +114,16 @@ pub(super) async fn logout(
     Ok(Json(Done {}))
 }
 
-fn start(
-    app: &App,
-    flow: Flow,
-    address: &Address,
-    jar: &CookieJar<'_>,
-) -> Result<Redirect, Error> {
-    app.limits.charge_oauth(address.0).map_err(|refused| Error::Limited(refused.0))?;
+fn start(app: &App, flow: Flow, address: &Address, jar: &CookieJar<'_>) -> Result<Redirect, Error> {
+    app.limits
+        .charge_oauth(address.0)
+        .map_err(|refused| Error::Limited(refused.0))?;
     let (pending, page) = app.login.start(&callback_url(app, flow))?;
-    let kept =
-        Kept { state: pending.state, verifier: pending.verifier, started_ms: pending.started_ms };
+    let kept = Kept {
+        state: pending.state,
+        verifier: pending.verifier,
+        started_ms: pending.started_ms,
+    };
     let value = serde_json::to_string(&kept).map_err(Error::internal)?;
     let max_age = Duration::try_from(PENDING_LIFETIME).unwrap_or(Duration::ZERO);
     jar.add_private(
@@ -133,7 +133,9 @@ fn start(
             .secure(app.config.public_url.is_https())
             // Discord's redirect is a navigation from another site: `Strict` would not arrive.
             .same_site(SameSite::Lax)
-            .max_age(max_age),
+            .max_age(max_age)
+            // Else a week is put beside the ten minutes.
+            .expires(None),
     );
     Ok(Redirect::temporary(page))
 }
@@ -145,21 +147,37 @@ async fn finish(
     callback: Callback,
     jar: &CookieJar<'_>,
 ) -> Result<(UserId, Issued), Error> {
-    app.limits.charge_stranger(address.0).map_err(|refused| Error::Limited(refused.0))?;
+    app.limits
+        .charge_stranger(address.0)
+        .map_err(|refused| Error::Limited(refused.0))?;
     let kept = jar.get_private(cookie_name(flow));
     jar.remove(Cookie::build(cookie_name(flow)).path(flow.path()));
     let Callback { code, state } = callback;
     let pending = kept
         .and_then(|cookie| serde_json::from_str::<Kept>(cookie.value()).ok())
-        .map(|Kept { state, verifier, started_ms }| Pending { state, verifier, started_ms });
+        .map(
+            |Kept {
+                 state,
+                 verifier,
+                 started_ms,
+             }| Pending {
+                state,
+                verifier,
+                started_ms,
+            },
+        );
     let pending = app.login.redeem(pending, &state?)?;
     // The user pressed Cancel, or Discord did not want to: its words are not passed on.
     let code = code?.ok_or(Error::Unauthorized)?;
-    app.login.finish(flow, &pending, &code, &callback_url(app, flow)).await
+    app.login
+        .finish(flow, &pending, &code, &callback_url(app, flow))
+        .await
 }
 
 fn callback_url(app: &App, flow: Flow) -> String {
-    app.config.public_url.join(&format!("{}/authorize", flow.path()))
+    app.config
+        .public_url
+        .join(&format!("{}/authorize", flow.path()))
 }
 
 fn cookie_name(flow: Flow) -> &'static str {
@@ -186,7 +204,10 @@ impl<'r> FromRequest<'r> for Callback {
             Err(super::query::Twice) => Err(Error::BAD_REQUEST),
         };
         let state = once("state").map(Option::unwrap_or_default);
-        Outcome::Success(Self { code: once("code"), state })
+        Outcome::Success(Self {
+            code: once("code"),
+            state,
+        })
     }
 }
 
@@ -199,6 +220,9 @@ pub(super) struct NoStore<R> {
 
 impl<R> NoStore<R> {
     fn new(inner: R) -> Self {
-        Self { inner, cache_control: Header::new("Cache-Control", "no-store") }
+        Self {
+            inner,
+            cache_control: Header::new("Cache-Control", "no-store"),
+        }
     }
 }

@@ -81,7 +81,11 @@ fn config(app: &App) -> Config {
         log_level: LogLevel::Off,
         secret_key: secret_key(app.cookie_key.expose()),
         limits: Limits::new().limit("json", 64.kibibytes()),
-        shutdown: Shutdown { grace: 2, mercy: 3, ..Shutdown::default() },
+        shutdown: Shutdown {
+            grace: 2,
+            mercy: 3,
+            ..Shutdown::default()
+        },
         ..Config::release_default()
     }
 }

@@ -94,14 +94,24 @@ async fn board(app: &App, user: UserId) -> Result<BoardPage, Error> {
     let guilds = app.guilds.list_mutual(user).await?;
     let guilds = guilds
         .into_iter()
-        .map(|guild| GuildOption { id: guild.id.to_string(), name: guild.name })
+        .map(|guild| GuildOption {
+            id: guild.id.to_string(),
+            name: guild.name,
+        })
         .collect();
     let (sounds, _) = app.library.page(Order::Name, 0, usize::MAX);
     let sounds = sounds
         .iter()
-        .map(|sound| SoundButton { name: sound.name.clone(), stem: sound.stem.clone() })
+        .map(|sound| SoundButton {
+            name: sound.name.clone(),
+            stem: sound.stem.clone(),
+        })
         .collect();
-    Ok(BoardPage { user_name, guilds, sounds })
+    Ok(BoardPage {
+        user_name,
+        guilds,
+        sounds,
+    })
 }
 
 /// The page's script, style and icon.

@@ -75,7 +75,10 @@ pub(super) async fn play_sound(
         return Err(Error::Invalid("source must be local"));
     }
     let user_tag = tag(app, &caller).await?;
-    let play = app.player.play(asker(&caller, guild), user_tag, &body.sound).await?;
+    let play = app
+        .player
+        .play(asker(&caller, guild), user_tag, &body.sound)
+        .await?;
     Ok(Json(PlayAnswer {
         guild_id: guild.to_string(),
         channel_id: play.channel.to_string(),
@@ -125,14 +128,21 @@ pub(super) async fn get_player(
 
 /// The caller; the member is read from Discord before anything is changed.
 fn asker(caller: &Caller, guild: GuildId) -> Asker {
-    Asker { guild, user: caller.user(), member: None }
+    Asker {
+        guild,
+        user: caller.user(),
+        member: None,
+    }
 }
 
 /// What the log calls the caller: the name at the last login.
 async fn tag(app: &App, caller: &Caller) -> Result<String, Error> {
     let id = caller.user();
     let user = app.db.quick(move |conn| users::find(conn, id)).await?;
-    Ok(user.map_or_else(|| id.to_string(), |user| user_tag(&user.username, &user.discriminator)))
+    Ok(user.map_or_else(
+        || id.to_string(),
+        |user| user_tag(&user.username, &user.discriminator),
+    ))
 }
 
 fn answer(guild: GuildId, player: PlayerState) -> PlayerAnswer {

@@ -44,7 +44,10 @@ pub(super) async fn list_plays(
     let guild = guild?;
     app.guilds.check_member(guild, caller.user()).await?;
     let (from, limit) = (paging.from, limit(app, paging));
-    let page = read(app, limit, move |conn| db::plays::page(conn, guild, from, limit)).await?;
+    let page = read(app, limit, move |conn| {
+        db::plays::page(conn, guild, from, limit)
+    })
+    .await?;
     let guild_id = guild.to_string();
     let results = page
         .entries
@@ -58,7 +61,10 @@ pub(super) async fn list_plays(
             sound: play.sound,
         })
         .collect();
-    Ok(Page { results, total: page.total.to_string() })
+    Ok(Page {
+        results,
+        total: page.total.to_string(),
+    })
 }
 
 /// How often each local sound was played in a guild, most first. For its members.
@@ -72,14 +78,26 @@ pub(super) async fn list_stats(
     let guild = guild?;
     app.guilds.check_member(guild, caller.user()).await?;
     let limit = limit(app, paging);
-    let page = read(app, limit, move |conn| db::plays::top_sounds(conn, guild, limit)).await?;
-    let results =
-        page.entries.into_iter().map(|(sound, count)| SoundCount { sound, count }).collect();
-    Ok(Page { results, total: page.total.to_string() })
+    let page = read(app, limit, move |conn| {
+        db::plays::top_sounds(conn, guild, limit)
+    })
+    .await?;
+    let results = page
+        .entries
+        .into_iter()
+        .map(|(sound, count)| SoundCount { sound, count })
+        .collect();
+    Ok(Page {
+        results,
+        total: page.total.to_string(),
+    })
 }
 
 fn limit(app: &App, paging: Paging) -> u32 {
-    paging.limit.unwrap_or(LIMIT_DEFAULT).min(app.config.limits.page_max)
+    paging
+        .limit
+        .unwrap_or(LIMIT_DEFAULT)
+        .min(app.config.limits.page_max)
 }
 
 async fn read<T: Send + 'static>(
@@ -87,5 +105,9 @@ async fn read<T: Send + 'static>(
     limit: u32,
     query: impl FnOnce(&mut db::AnyConnection) -> db::QueryResult<T> + Send + 'static,
 ) -> Result<T, Error> {
-    if limit <= LIMIT_QUICK { app.db.quick(query).await } else { app.db.run(query).await }
+    if limit <= LIMIT_QUICK {
+        app.db.quick(query).await
+    } else {
+        app.db.run(query).await
+    }
 }

@@ -52,7 +52,9 @@ pub(super) fn find<'r>(
     request: &'r Request<'_>,
     name: &str,
 ) -> Result<Option<Cow<'r, str>>, Twice> {
-    let Some(query) = request.uri().query() else { return Ok(None) };
+    let Some(query) = request.uri().query() else {
+        return Ok(None);
+    };
     let mut values = query
         .as_str()
         .split('&')
@@ -82,7 +84,18 @@ mod tests {
     fn a_number_is_one_to_nine_digits() {
         assert_eq!(number("0"), Some(0));
         assert_eq!(number("999999999"), Some(999_999_999));
-        for bad in ["", "+5", "-1", "1e3", "1234567890", " 1", "1 ", "１２", "0x1", "abc"] {
+        for bad in [
+            "",
+            "+5",
+            "-1",
+            "1e3",
+            "1234567890",
+            " 1",
+            "1 ",
+            "１２",
+            "0x1",
+            "abc",
+        ] {
             assert_eq!(number(bad), None, "{bad:?}");
         }
     }

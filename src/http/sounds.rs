@@ -1,8 +1,8 @@
 //! `GET /api/localsounds`. Seed 004, Get Local Sounds.
 
+use rocket::Request;
 use rocket::get;
 use rocket::request::{FromRequest, Outcome};
-use rocket::Request;
 use serde::Serialize;
 
 use super::answer::Page;
@@ -21,7 +21,7 @@ pub(super) struct SoundEntry {
 
 /// The operator's folder, in the order asked for; all of it where no limit is given.
 #[get("/api/localsounds")]
-pub(super) async fn list_sounds(
+pub(super) fn list_sounds(
     app: &AppState,
     _caller: Caller,
     order: Order,
@@ -37,7 +37,10 @@ pub(super) async fn list_sounds(
             last_modified: rfc3339(sound.modified_ms),
         })
         .collect();
-    Page { results, total: total.to_string() }
+    Page {
+        results,
+        total: total.to_string(),
+    }
 }
 
 #[rocket::async_trait]

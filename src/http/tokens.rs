@@ -66,14 +66,17 @@ pub(super) async fn create_token(
 
 /// The caller's living tokens and sessions; an API token sees itself alone.
 #[get("/api/tokens")]
-pub(super) async fn list_tokens(
-    app: &AppState,
-    caller: Caller,
-) -> Result<Page<TokenEntry>, Error> {
+pub(super) async fn list_tokens(app: &AppState, caller: Caller) -> Result<Page<TokenEntry>, Error> {
     let mut tokens = app.tokens.list(caller.user()).await?;
     tokens.retain(|token| may_touch(&caller, token.id));
-    let results: Vec<_> = tokens.into_iter().map(|token| entry(token, &caller)).collect();
-    Ok(Page { total: results.len().to_string(), results })
+    let results: Vec<_> = tokens
+        .into_iter()
+        .map(|token| entry(token, &caller))
+        .collect();
+    Ok(Page {
+        total: results.len().to_string(),
+        results,
+    })
 }
 
 /// Ends one of the caller's tokens or sessions at once; an API token can end itself alone.
@@ -85,7 +88,11 @@ pub(super) async fn revoke_token(
 ) -> Result<Json<Done>, Error> {
     const UNKNOWN: Error = Error::NotFound("not found");
     let is_number = matches!(id.len(), 1..=18) && id.bytes().all(|byte| byte.is_ascii_digit());
-    let id: i64 = id.parse().ok().filter(|_| is_number).ok_or(Error::BAD_REQUEST)?;
+    let id: i64 = id
+        .parse()
+        .ok()
+        .filter(|_| is_number)
+        .ok_or(Error::BAD_REQUEST)?;
     if !may_touch(&caller, id) || !app.tokens.revoke(caller.user(), id).await? {
         return Err(UNKNOWN);
     }

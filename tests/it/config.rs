@@ -6,7 +6,9 @@ use std::path::Path;
 use yuri::config::{Config, DatabaseUrl, Faults};
 
 fn load(dir: &Path, environment: &[(&str, &str)]) -> Result<Config, Faults> {
-    let environment = environment.iter().map(|(key, value)| ((*key).into(), (*value).into()));
+    let environment = environment
+        .iter()
+        .map(|(key, value)| ((*key).into(), (*value).into()));
     Config::load(dir, environment)
 }
 
@@ -15,8 +17,14 @@ fn the_defaults_need_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let config = load(dir.path(), &[]).unwrap();
     assert_eq!(config.public_url.join("/x"), "http://127.0.0.1:8000/x");
-    assert_eq!(config.database, DatabaseUrl::Sqlite("data/yuri.sqlite3".into()));
-    assert_eq!((config.limits.burst.get(), config.limits.refill.as_millis()), (5, 2000));
+    assert_eq!(
+        config.database,
+        DatabaseUrl::Sqlite("data/yuri.sqlite3".into())
+    );
+    assert_eq!(
+        (config.limits.burst.get(), config.limits.refill.as_millis()),
+        (5, 2000)
+    );
     assert!(config.discord.is_real());
     assert_eq!(config.discord.missing().len(), 3);
 }
@@ -29,11 +37,20 @@ fn the_environment_goes_before_the_data_folder_and_that_before_the_working_folde
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     };
-    write("Rocket.toml", "[default]\nport = 1\ndata_dir = \"d\"\n[default.limits]\nburst = 1\nrefill_ms = 1\n");
-    write("d/Rocket.toml", "[default]\nadmins = [1, 2]\n[default.limits]\nburst = 2\nrefill_ms = 2\n");
+    write(
+        "Rocket.toml",
+        "[default]\nport = 1\ndata_dir = \"d\"\n[default.limits]\nburst = 1\nrefill_ms = 1\n",
+    );
+    write(
+        "d/Rocket.toml",
+        "[default]\nadmins = [1, 2]\n[default.limits]\nburst = 2\nrefill_ms = 2\n",
+    );
     let config = load(dir.path(), &[("YURI_LIMITS__BURST", "3"), ("PATH", "/bin")]).unwrap();
     assert_eq!(config.http.address.port(), 1);
-    assert_eq!((config.limits.burst.get(), config.limits.refill.as_millis()), (3, 2));
+    assert_eq!(
+        (config.limits.burst.get(), config.limits.refill.as_millis()),
+        (3, 2)
+    );
     assert_eq!(config.admins.len(), 2);
 }
 
@@ -41,7 +58,11 @@ fn the_environment_goes_before_the_data_folder_and_that_before_the_working_folde
 fn every_fault_is_told_at_once_and_no_secret_with_it() {
     let dir = tempfile::tempdir().unwrap();
     let secret = "hunter2 with spaces";
-    fs::write(dir.path().join("Rocket.toml"), "[release]\nport = 1\n[default]\ntypo = 1\n").unwrap();
+    fs::write(
+        dir.path().join("Rocket.toml"),
+        "[release]\nport = 1\n[default]\ntypo = 1\n",
+    )
+    .unwrap();
     let environment = [
         ("ROCKET_PORT", "66000"),
         ("ROCKET_ADDRESS", "localhost"),
@@ -60,7 +81,9 @@ fn every_fault_is_told_at_once_and_no_secret_with_it() {
         ("YURI_DISCORD__TOKEN", "hunter2"),
     ];
     let faults = load(dir.path(), &environment).unwrap_err();
-    let told = faults.to_string().replace(&dir.path().display().to_string(), "<dir>");
+    let told = faults
+        .to_string()
+        .replace(&dir.path().display().to_string(), "<dir>");
     assert!(!told.contains("hunter2"), "{told}");
     insta::assert_snapshot!(told, @r"
     the configuration has faults:
@@ -73,14 +96,14 @@ fn every_fault_is_told_at_once_and_no_secret_with_it() {
       public_url (from YURI_PUBLIC_URL): `sounds.example.org` is not a URL
       database.url (from YURI_DATABASE__URL): the value must be a path, sqlite:<path> or postgres://user@host/name
       admins (from YURI_ADMINS): `1, ada` is not a list of Discord user ids
+      discord.bot_token (from YURI_DISCORD__BOT_TOKEN): the value has characters that no such secret has
+      discord.client_id (from YURI_DISCORD__CLIENT_ID): `yuri` is not an application id
       limits.burst (from YURI_LIMITS__BURST): `0` is not a number from 1 to 4294967295
       limits.refill_ms (from YURI_LIMITS__REFILL_MS): `0` is not a number from 1 to 86400000
       limits.page_max (from YURI_LIMITS__PAGE_MAX): `-1` is not a number from 1 to 1000000
       http.trusted_proxies (from YURI_HTTP__TRUSTED_PROXIES): `10.0.0.0/33` is not a list of addresses or networks
       http.cors_origins (from YURI_HTTP__CORS_ORIGINS): `https://a.test/path` is not a list of origins like https://board.example.org
       secret_key (from ROCKET_SECRET_KEY): the value is not 32 or 64 bytes in base64 (openssl rand -base64 32)
-      discord.bot_token (from YURI_DISCORD__BOT_TOKEN): the value has characters that no such secret has
-      discord.client_id (from YURI_DISCORD__CLIENT_ID): `yuri` is not an application id
     ");
 }
 
@@ -92,29 +115,54 @@ fn a_secret_can_come_from_a_file_and_is_never_shown() {
     let environment = [
         ("YURI_DISCORD__BOT_TOKEN_FILE", file.to_str().unwrap()),
         ("YURI_DATABASE__URL", "postgres://yuri:hunter2@host/yuri"),
-        ("ROCKET_SECRET_KEY", "aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMjIyMjI="),
+        (
+            "ROCKET_SECRET_KEY",
+            "aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMjIyMjI=",
+        ),
     ];
     let config = load(dir.path(), &environment).unwrap();
-    assert_eq!(config.discord.bot_token.as_ref().unwrap().expose(), "hunter2.token");
+    assert_eq!(
+        config.discord.bot_token.as_ref().unwrap().expose(),
+        "hunter2.token"
+    );
     let shown = format!("{config:?}{config:#?}");
-    assert!(!shown.contains("hunter2") && !shown.contains("aHVu"), "{shown}");
+    assert!(
+        !shown.contains("hunter2") && !shown.contains("aHVu"),
+        "{shown}"
+    );
 }
 
 #[test]
 fn broken_toml_is_told_without_being_quoted() {
     let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("Rocket.toml"), "[default]\nsecret_key = hunter2\n").unwrap();
+    fs::write(
+        dir.path().join("Rocket.toml"),
+        "[default]\nsecret_key = hunter2\n",
+    )
+    .unwrap();
     let told = load(dir.path(), &[]).unwrap_err().to_string();
-    assert!(told.contains("Rocket.toml is not valid TOML") && !told.contains("hunter2"), "{told}");
+    assert!(
+        told.contains("Rocket.toml is not valid TOML") && !told.contains("hunter2"),
+        "{told}"
+    );
 }
 
 #[test]
 fn databases_are_told_apart() {
     let parse = |text| DatabaseUrl::parse(text);
     assert_eq!(parse("x.db"), Ok(DatabaseUrl::Sqlite("x.db".into())));
-    assert_eq!(parse("sqlite:/a/x.db"), Ok(DatabaseUrl::Sqlite("/a/x.db".into())));
-    assert_eq!(parse("sqlite:///a/x.db"), Ok(DatabaseUrl::Sqlite("/a/x.db".into())));
-    assert_eq!(parse("postgres://h/d"), Ok(DatabaseUrl::Postgres("postgres://h/d".into())));
+    assert_eq!(
+        parse("sqlite:/a/x.db"),
+        Ok(DatabaseUrl::Sqlite("/a/x.db".into()))
+    );
+    assert_eq!(
+        parse("sqlite:///a/x.db"),
+        Ok(DatabaseUrl::Sqlite("/a/x.db".into()))
+    );
+    assert_eq!(
+        parse("postgres://h/d"),
+        Ok(DatabaseUrl::Postgres("postgres://h/d".into()))
+    );
     for bad in ["", "sqlite:", "mysql://h/d", "http://h"] {
         assert!(parse(bad).is_err(), "{bad}");
     }

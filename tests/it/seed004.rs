@@ -108,16 +108,26 @@ async fn log(server: &Server, plays: Vec<(i64, &str)>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn get_local_sounds() {
     let setup = Setup::offline();
-    for (name, modified_s) in
-        [("danke.wav", 1_540_303_976), ("zugriff.pm3", 1_552_470_321), ("oof.ogg", 1_549_913_532)]
-    {
+    for (name, modified_s) in [
+        ("danke.wav", 1_540_303_976),
+        ("zugriff.pm3", 1_552_470_321),
+        ("oof.ogg", 1_549_913_532),
+    ] {
         let path = setup.sounds().join(name);
         fs::write(&path, name).unwrap();
         let modified = UNIX_EPOCH + Duration::from_secs(modified_s);
-        File::options().write(true).open(path).unwrap().set_modified(modified).unwrap();
+        File::options()
+            .write(true)
+            .open(path)
+            .unwrap()
+            .set_modified(modified)
+            .unwrap();
     }
     let server = setup.start().await;
-    let answer = caller(&server).await.get(&server, "/api/localsounds?sort=DATE").await;
+    let answer = caller(&server)
+        .await
+        .get(&server, "/api/localsounds?sort=DATE")
+        .await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.body, LOCALSOUNDS);
     assert_eq!(answer.header("content-length"), "289");
@@ -134,7 +144,10 @@ async fn get_play_log() {
         (1_554_576_482, "derbergruft"),
     ];
     log(&server, plays).await;
-    let answer = caller(&server).await.get(&server, &format!("/api/logs/{GUILD}")).await;
+    let answer = caller(&server)
+        .await
+        .get(&server, &format!("/api/logs/{GUILD}"))
+        .await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.body, LOGS);
     assert_eq!(answer.header("content-length"), "672");
@@ -149,7 +162,10 @@ async fn get_play_stats() {
     plays.extend([(0, "derbergruft"); 23]);
     plays.extend([(0, "danke"); 11]);
     log(&server, plays).await;
-    let answer = caller(&server).await.get(&server, &format!("/api/stats/{GUILD}")).await;
+    let answer = caller(&server)
+        .await
+        .get(&server, &format!("/api/stats/{GUILD}"))
+        .await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.body, STATS);
     assert_eq!(answer.header("content-length"), "201");
@@ -172,7 +188,10 @@ async fn rate_limiting() {
     assert_eq!(refused.budget(), Some((5, 0, 1585)));
     assert_eq!(refused.header("content-length"), "72");
     assert_eq!(refused.header("content-type"), "application/json");
-    assert_eq!(refused.body, error_body(refused.status, "rate limit exceed"));
+    assert_eq!(
+        refused.body,
+        error_body(refused.status, "rate limit exceed")
+    );
     assert_eq!(refused.header("retry-after"), "2");
 }
 
@@ -208,7 +227,10 @@ async fn get_token() {
     let seconds = "2019-04-17T08:29:21Z".len();
     let documented = "2019-04-17T08:29:21.2972027+02:00".len();
     let id = server.user("ada").to_string().len();
-    assert_eq!(answer.body.len() - seconds + documented - id + USER.len(), 166);
+    assert_eq!(
+        answer.body.len() - seconds + documented - id + USER.len(),
+        166
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -234,7 +256,10 @@ async fn authorization_cookies() {
         *find("token="),
         format!("token={token}; HttpOnly; SameSite=Lax; Path=/; Max-Age=7776000")
     );
-    assert_eq!(*find("userid="), format!("userid={ada}; SameSite=Lax; Path=/; Max-Age=7776000"));
+    assert_eq!(
+        *find("userid="),
+        format!("userid={ada}; SameSite=Lax; Path=/; Max-Age=7776000")
+    );
 
     let listed = browser.get("/api/localsounds").await;
     assert_eq!(listed.status, 200);

@@ -40,7 +40,11 @@ impl Source {
 
     /// The lines that are code, without comments and texts of doc.
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
-        let lines = self.text.lines().enumerate().map(|(number, line)| (number + 1, line.trim()));
+        let lines = self
+            .text
+            .lines()
+            .enumerate()
+            .map(|(number, line)| (number + 1, line.trim()));
         lines.filter(|(_, line)| !line.starts_with("//"))
     }
 }
@@ -52,12 +56,20 @@ fn sources(folders: &[&str], endings: &[&str]) -> Vec<Source> {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+            let ending = path
+                .extension()
+                .and_then(|ending| ending.to_str())
+                .unwrap_or_default();
             if path.is_dir() && !path.ends_with("node_modules") {
                 folders.push(path);
             } else if endings.contains(&ending) {
                 let text = fs::read_to_string(&path).unwrap();
-                let path = path.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/");
+                let path = path
+                    .strip_prefix(root)
+                    .unwrap()
+                    .to_str()
+                    .unwrap()
+                    .replace('\\', "/");
                 found.push(Source { path, text });
             }
         }
@@ -68,7 +80,9 @@ fn sources(folders: &[&str], endings: &[&str]) -> Vec<Source> {
 
 fn rank(room: &str) -> usize {
     let rank = ROOMS.iter().position(|rooms| rooms.contains(&room));
-    rank.unwrap_or_else(|| panic!("`{room}` is no room of the house; name it here and in the README"))
+    rank.unwrap_or_else(|| {
+        panic!("`{room}` is no room of the house; name it here and in the README")
+    })
 }
 
 /// The rooms that a piece of code names: `crate::room`, and each of `crate::{a, b}`.
@@ -76,7 +90,8 @@ fn imports(text: &str) -> Vec<String> {
     let mut rooms = Vec::new();
     for (position, _) in text.match_indices("crate::") {
         let preceded = text[..position].chars().next_back();
-        if preceded.is_some_and(|before| before.is_alphanumeric() || before == '_' || before == '$') {
+        if preceded.is_some_and(|before| before.is_alphanumeric() || before == '_' || before == '$')
+        {
             continue;
         }
         let rest = &text[position + "crate::".len()..];
@@ -84,11 +99,17 @@ fn imports(text: &str) -> Vec<String> {
             Some(group) => group.split_once('}').map_or("", |(inside, _)| inside),
             None => rest,
         };
-        let parts: Vec<&str> =
-            if rest.starts_with('{') { names.split(',').collect() } else { vec![names] };
+        let parts: Vec<&str> = if rest.starts_with('{') {
+            names.split(',').collect()
+        } else {
+            vec![names]
+        };
         for part in parts {
-            let name: String =
-                part.trim().chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+            let name: String = part
+                .trim()
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+                .collect();
             rooms.push(name);
         }
     }
@@ -108,7 +129,8 @@ fn imports_run_one_way() {
             let (from, to) = (rank(room), rank(&imported));
             let is_last = from == ROOMS.len() - 1 && to == from;
             let allowed = imported == room || from < to || is_last || room == "main";
-            let apart = (room == "http" && imported == "bot") || (room == "bot" && imported == "http");
+            let apart =
+                (room == "http" && imported == "bot") || (room == "bot" && imported == "http");
             if !allowed || apart {
                 broken.push(format!("{}: {room} imports {imported}", source.path));
             }
@@ -124,8 +146,12 @@ fn each_library_stays_in_its_rooms() {
         for (number, line) in source.code() {
             for (name, rooms) in CRATES {
                 let named = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-                let names_it = line.contains(&format!("{name}::")) || line.starts_with(&format!("use {name}"));
-                if names_it && named.into_iter().any(|word| word == name) && !rooms.contains(&source.room()) {
+                let names_it =
+                    line.contains(&format!("{name}::")) || line.starts_with(&format!("use {name}"));
+                if names_it
+                    && named.into_iter().any(|word| word == name)
+                    && !rooms.contains(&source.room())
+                {
                     broken.push(format!("{}:{number}: {line}", source.path));
                 }
             }
@@ -139,7 +165,11 @@ fn the_environment_is_read_in_one_room() {
     for source in sources(&["src"], &["rs"]) {
         for (number, line) in source.code() {
             let reads = line.contains("env::var") || line.contains("option_env!");
-            assert!(!reads || source.room() == "config", "{}:{number}: {line}", source.path);
+            assert!(
+                !reads || source.room() == "config",
+                "{}:{number}: {line}",
+                source.path
+            );
         }
     }
 }
@@ -148,9 +178,15 @@ fn the_environment_is_read_in_one_room() {
 fn there_are_no_globals_but_constants() {
     for source in sources(&["src", "discord-sim/src"], &["rs"]) {
         for (number, line) in source.code() {
-            let is_global = line.starts_with("static ") || line.starts_with("pub static ") || line.contains("thread_local!");
+            let is_global = line.starts_with("static ")
+                || line.starts_with("pub static ")
+                || line.contains("thread_local!");
             let is_allocator = source.path == "src/main.rs" && line.contains("ALLOCATOR");
-            assert!(!is_global || is_allocator, "{}:{number}: {line}", source.path);
+            assert!(
+                !is_global || is_allocator,
+                "{}:{number}: {line}",
+                source.path
+            );
         }
     }
 }
@@ -177,9 +213,27 @@ fn files_say_what_they_hold_and_are_not_long() {
 
 #[test]
 fn nothing_is_unfinished() {
-    let marks = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("unimpl", "emented!"), concat!("#[", "ignore")];
-    let endings = ["rs", "toml", "md", "js", "css", "html", "sql", "py", "sh", "yml"];
-    for source in sources(&["src", "tests", "discord-sim", "bench", "migrations", "docs", "scripts"], &endings) {
+    let marks = [
+        concat!("TO", "DO"),
+        concat!("FIX", "ME"),
+        concat!("unimpl", "emented!"),
+        concat!("#[", "ignore"),
+    ];
+    let endings = [
+        "rs", "toml", "md", "js", "css", "html", "sql", "py", "sh", "yml",
+    ];
+    for source in sources(
+        &[
+            "src",
+            "tests",
+            "discord-sim",
+            "bench",
+            "migrations",
+            "docs",
+            "scripts",
+        ],
+        &endings,
+    ) {
         for mark in marks {
             assert!(!source.text.contains(mark), "{}: {mark}", source.path);
         }

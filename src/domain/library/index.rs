@@ -63,17 +63,31 @@ impl Index {
         sounds.dedup_by(|later, first| later.name == first.name);
         let by_name: Vec<Arc<Sound>> = sounds.into_iter().map(Arc::new).collect();
         let mut by_date = by_name.clone();
-        by_date.sort_by(|a, b| b.modified_ms.cmp(&a.modified_ms).then_with(|| a.name.cmp(&b.name)));
-        let mut index = Self { by_name, by_date, ..Self::default() };
+        by_date.sort_by(|a, b| {
+            b.modified_ms
+                .cmp(&a.modified_ms)
+                .then_with(|| a.name.cmp(&b.name))
+        });
+        let mut index = Self {
+            by_name,
+            by_date,
+            ..Self::default()
+        };
         for (position, sound) in index.by_name.iter().enumerate() {
             index.names.insert(sound.name.clone(), position);
             index.stems.entry(sound.stem.clone()).or_insert(position);
         }
         for (position, sound) in index.by_name.iter().enumerate() {
-            index.folded.entry(sound.name.to_lowercase()).or_insert(position);
+            index
+                .folded
+                .entry(sound.name.to_lowercase())
+                .or_insert(position);
         }
         for (position, sound) in index.by_name.iter().enumerate() {
-            index.folded.entry(sound.stem.to_lowercase()).or_insert(position);
+            index
+                .folded
+                .entry(sound.stem.to_lowercase())
+                .or_insert(position);
         }
         index
     }
@@ -82,12 +96,7 @@ impl Index {
         self.by_name == other.by_name
     }
 
-    pub(super) fn page(
-        &self,
-        order: Order,
-        from: usize,
-        limit: usize,
-    ) -> (Vec<Arc<Sound>>, usize) {
+    pub(super) fn page(&self, order: Order, from: usize, limit: usize) -> (Vec<Arc<Sound>>, usize) {
         let list = match order {
             Order::Name => &self.by_name,
             Order::Date => &self.by_date,
@@ -109,18 +118,21 @@ impl Index {
     pub(super) fn suggest(&self, partial: &str, limit: usize) -> Vec<String> {
         let wanted = partial.nfc().collect::<String>().to_lowercase();
         let ranked = |begins: bool| {
-            self.by_name.iter().filter(move |sound| self.answers(sound)).filter_map({
-                let wanted = wanted.clone();
-                move |sound| {
-                    let stem = sound.stem.to_lowercase();
-                    let hit = if begins {
-                        stem.starts_with(&wanted)
-                    } else {
-                        !stem.starts_with(&wanted) && stem.contains(&wanted)
-                    };
-                    hit.then(|| sound.stem.clone())
-                }
-            })
+            self.by_name
+                .iter()
+                .filter(move |sound| self.answers(sound))
+                .filter_map({
+                    let wanted = wanted.clone();
+                    move |sound| {
+                        let stem = sound.stem.to_lowercase();
+                        let hit = if begins {
+                            stem.starts_with(&wanted)
+                        } else {
+                            !stem.starts_with(&wanted) && stem.contains(&wanted)
+                        };
+                        hit.then(|| sound.stem.clone())
+                    }
+                })
         };
         ranked(true).chain(ranked(false)).take(limit).collect()
     }
@@ -138,16 +150,28 @@ fn list(dir: &Path) -> io::Result<Vec<Sound>> {
     let mut sounds = Vec::new();
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
-        let Ok(file_name) = entry.file_name().into_string() else { continue };
+        let Ok(file_name) = entry.file_name().into_string() else {
+            continue;
+        };
         // A file that goes away while the folder is read is not there.
-        let Ok(about) = fs::metadata(entry.path()) else { continue };
+        let Ok(about) = fs::metadata(entry.path()) else {
+            continue;
+        };
         if file_name.starts_with('.') || !about.is_file() {
             continue;
         }
         let name: String = file_name.nfc().collect();
-        let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem).to_owned();
+        let stem = name
+            .rsplit_once('.')
+            .map_or(name.as_str(), |(stem, _)| stem)
+            .to_owned();
         let modified_ms = about.modified().map_or(0, unix_ms);
-        sounds.push(Sound { name, stem, path: entry.path(), modified_ms });
+        sounds.push(Sound {
+            name,
+            stem,
+            path: entry.path(),
+            modified_ms,
+        });
     }
     Ok(sounds)
 }
@@ -164,7 +188,10 @@ mod tests {
     fn index(names: &[&str]) -> Index {
         let sound = |(number, name): (usize, &&str)| Sound {
             name: (*name).to_owned(),
-            stem: name.rsplit_once('.').map_or(*name, |(stem, _)| stem).to_owned(),
+            stem: name
+                .rsplit_once('.')
+                .map_or(*name, |(stem, _)| stem)
+                .to_owned(),
             path: PathBuf::from(name),
             modified_ms: i64::try_from(number).unwrap(),
         };
@@ -177,7 +204,14 @@ mod tests {
 
     #[test]
     fn a_full_name_goes_before_a_stem_and_both_before_another_case() {
-        let index = index(&["a.b", "a.b.mp3", "NICE.wav", "nice.ogg", "nice.mp3", "tür.flac"]);
+        let index = index(&[
+            "a.b",
+            "a.b.mp3",
+            "NICE.wav",
+            "nice.ogg",
+            "nice.mp3",
+            "tür.flac",
+        ]);
         let meant = [
             ("a.b", Some("a.b")),
             ("a", Some("a.b")),
@@ -202,7 +236,12 @@ mod tests {
     fn pages_end_where_the_list_does() {
         let index = index(&["c", "a", "b"]);
         let names = |order, from, limit| -> Vec<String> {
-            index.page(order, from, limit).0.iter().map(|sound| sound.name.clone()).collect()
+            index
+                .page(order, from, limit)
+                .0
+                .iter()
+                .map(|sound| sound.name.clone())
+                .collect()
         };
         assert_eq!(names(Order::Name, 0, usize::MAX), ["a", "b", "c"]);
         assert_eq!(names(Order::Date, 0, 2), ["b", "a"]);
@@ -213,7 +252,13 @@ mod tests {
 
     #[test]
     fn suggestions_begin_with_the_text_first_and_name_each_stem_once() {
-        let index = index(&["airhorn.mp3", "airhorn.ogg", "fair.wav", "air.wav", "bell.wav"]);
+        let index = index(&[
+            "airhorn.mp3",
+            "airhorn.ogg",
+            "fair.wav",
+            "air.wav",
+            "bell.wav",
+        ]);
         assert_eq!(index.suggest("AIR", 25), ["air", "airhorn", "fair"]);
         assert_eq!(index.suggest("", 2), ["air", "airhorn"]);
         assert!(index.suggest("zzz", 25).is_empty());

@@ -11,8 +11,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch as channel;
 
-pub use index::{Order, Sound};
 use index::Index;
+pub use index::{Order, Sound};
 
 /// The sounds, as they are now.
 pub struct Library {

@@ -16,7 +16,7 @@ const GATHER: Duration = Duration::from_millis(100);
 /// But a folder that never comes to rest is looked at all the same.
 const GATHER_MAX: Duration = Duration::from_secs(1);
 /// How often the folder is looked at without a notice.
-const LOOK_EVERY: Duration = Duration::from_secs(300);
+const LOOK_EVERY: Duration = Duration::from_mins(5);
 /// The same while there is no folder to watch.
 const LOOK_FOR_FOLDER_EVERY: Duration = Duration::from_secs(1);
 
@@ -49,14 +49,23 @@ fn run(
     let mut watching = watch(dir, notices);
     loop {
         // Also at first: the folder may have changed between the first look and the watch.
-        let Some(library) = library.upgrade() else { return };
+        let Some(library) = library.upgrade() else {
+            return;
+        };
         library.rescan();
         drop(library);
         // A folder that went away and came back is another one: its watch is dead.
-        if watching.as_ref().is_none_or(|(_, identity)| identity_of(dir) != *identity) {
+        if watching
+            .as_ref()
+            .is_none_or(|(_, identity)| identity_of(dir) != *identity)
+        {
             watching = watch(dir, notices);
         }
-        let patience = if watching.is_some() { LOOK_EVERY } else { LOOK_FOR_FOLDER_EVERY };
+        let patience = if watching.is_some() {
+            LOOK_EVERY
+        } else {
+            LOOK_FOR_FOLDER_EVERY
+        };
         match received.recv_timeout(patience) {
             Ok(()) => {
                 let until = Instant::now() + GATHER_MAX;
@@ -76,7 +85,9 @@ fn watch(dir: &Path, notices: &mpsc::Sender<()>) -> Option<(RecommendedWatcher, 
     let notices = notices.clone();
     let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         // Reading a sound is no change; a fault of the watch is a reason to look.
-        if event.map_or(true, |event| !event.kind.is_access() || ends_writing(&event)) {
+        if event.map_or(true, |event| {
+            !event.kind.is_access() || ends_writing(&event)
+        }) {
             let _library_is_gone = notices.send(());
         }
     });
@@ -101,7 +112,9 @@ fn ends_writing(event: &notify::Event) -> bool {
 #[cfg(unix)]
 fn identity_of(dir: &Path) -> Identity {
     use std::os::unix::fs::MetadataExt;
-    std::fs::metadata(dir).ok().map(|about| (about.dev(), about.ino()))
+    std::fs::metadata(dir)
+        .ok()
+        .map(|about| (about.dev(), about.ino()))
 }
 
 #[cfg(not(unix))]

@@ -1,21 +1,14 @@
-// The sound board: every press is one request, and the answer's headers say how many are left.
-// What the page shows at first is in its HTML, so opening it costs no request.
+// The sound board: every press is one request. What the page shows at first is in its HTML, so
+// opening it costs none.
 
 const guild = document.getElementById("guild");
 const search = document.getElementById("search");
 const status = document.getElementById("status");
-const meter = document.getElementById("meter");
 const sounds = [...document.querySelectorAll(".sound")];
 
 function say(text, isError = false) {
   status.textContent = text;
   status.classList.toggle("error", isError);
-}
-
-function showBudget(headers) {
-  const limit = Number(headers.get("X-Ratelimit-Limit"));
-  const remaining = Number(headers.get("X-Ratelimit-Remaining"));
-  if (limit > 0 && limit <= 20) meter.textContent = "●".repeat(remaining) + "○".repeat(limit - remaining);
 }
 
 /** Sends a request; answers its body, or says what went wrong and answers null. */
@@ -26,7 +19,6 @@ async function send(path, body) {
       headers: body ? { "Content-Type": "application/json" } : {},
       body: body && JSON.stringify(body),
     });
-    showBudget(answer.headers);
     const result = await answer.json();
     if (answer.ok) return result;
     if (answer.status === 401) return location.assign("/");

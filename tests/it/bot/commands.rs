@@ -21,7 +21,10 @@ async fn refusals_say_what_to_do_and_leave_no_row() {
         "there is no sound of this name, see the list of sounds"
     );
 
-    stage.sim.deny_permissions(LOUNGE, permissions::SPEAK).unwrap();
+    stage
+        .sim
+        .deny_permissions(LOUNGE, permissions::SPEAK)
+        .unwrap();
     assert_eq!(
         stage.play(ADA, "tone.wav").await.content,
         "the bot may not speak in your voice channel, give it the Speak permission there"
@@ -40,13 +43,16 @@ async fn refusals_say_what_to_do_and_leave_no_row() {
     stage.sim.join_voice(BEN, GUILD, LOUNGE).unwrap();
     stage.sim.set_timeout(BEN, GUILD, Some(until)).unwrap();
     for command in ["play", "stop", "leave"] {
-        let options: &[(&str, &str)] =
-            if command == "play" { &[("sound", "tone.wav")] } else { &[] };
+        let options: &[(&str, &str)] = if command == "play" {
+            &[("sound", "tone.wav")]
+        } else {
+            &[]
+        };
         let reply = stage.sim.slash(BEN, GUILD, command, options).await;
         match reply {
             Ok(reply) => assert_eq!(reply.content, "you are timed out in this guild"),
             // A client does not let them, either.
-            Err(error) => assert!(matches!(error, SimError::Forbidden { .. }), "{error}"),
+            Err(error) => assert!(matches!(error, SimError::Forbidden), "{error}"),
         }
     }
 
@@ -60,24 +66,44 @@ async fn commands_are_declared_and_complete_names() {
     let stage = Stage::start().await;
     let mut commands = stage.sim.commands();
     commands.sort_by_key(|command| command["name"].as_str().unwrap().to_owned());
-    let names: Vec<_> = commands.iter().map(|command| command["name"].clone()).collect();
+    let names: Vec<_> = commands
+        .iter()
+        .map(|command| command["name"].clone())
+        .collect();
     assert_eq!(names, ["leave", "play", "stop"]);
     assert_eq!(commands[1]["options"][0]["name"], "sound");
     assert_eq!(commands[1]["options"][0]["autocomplete"], true);
 
     let long = "x".repeat(120);
-    for name in ["zebra.wav", "bell.wav", "lazy bell.wav", &format!("bell {long}.wav")] {
+    for name in [
+        "zebra.wav",
+        "bell.wav",
+        "lazy bell.wav",
+        &format!("bell {long}.wav"),
+    ] {
         stage.add_sound(name, b"not yet").await;
     }
     let suggested = async |partial: &str| {
-        let choices = stage.sim.autocomplete(ADA, GUILD, "play", "sound", partial).await.unwrap();
-        choices.into_iter().map(|choice| choice.value).collect::<Vec<_>>()
+        let choices = stage
+            .sim
+            .autocomplete(ADA, GUILD, "play", "sound", partial)
+            .await
+            .unwrap();
+        choices
+            .into_iter()
+            .map(|choice| choice.value)
+            .collect::<Vec<_>>()
     };
     assert_eq!(suggested("BEL").await, [json!("bell"), json!("lazy bell")]);
-    assert_eq!(suggested("tone-").await, [json!("tone-opus"), json!("tone-vorbis")]);
+    assert_eq!(
+        suggested("tone-").await,
+        [json!("tone-opus"), json!("tone-vorbis")]
+    );
     assert!(suggested("nothing like it").await.is_empty());
     for number in 0..30 {
-        stage.add_sound(&format!("many{number:02}.wav"), b"not yet").await;
+        stage
+            .add_sound(&format!("many{number:02}.wav"), b"not yet")
+            .await;
     }
     let many = suggested("many").await;
     assert_eq!((many.len(), &many[24]), (25, &json!("many24")));

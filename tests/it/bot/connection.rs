@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use yuri::bot::{Bot, BotError};
-use yuri::domain::guilds::{Gateway, MissingRight};
+use yuri::domain::guilds::MissingRight;
 use yuri::ids::{ChannelId, GuildId, UserId};
 use yuri::secret::Secret;
 
@@ -19,17 +19,24 @@ async fn guilds_come_and_go_and_are_renamed() {
     let names = |app: &yuri::app::App| {
         let mut guilds = app.guilds.gateway().guilds().unwrap();
         guilds.sort_by_key(|guild| guild.id);
-        guilds.into_iter().map(|guild| guild.name).collect::<Vec<_>>()
+        guilds
+            .into_iter()
+            .map(|guild| guild.name)
+            .collect::<Vec<_>>()
     };
     assert_eq!(names(&stage.app), ["Sound Lab"]);
     let bot = stage.app.guilds.gateway().bot().unwrap();
-    assert_eq!((bot.id.get(), bot.tag.as_str()), (BOT, "Yuri"));
+    assert_eq!((bot.id.get(), bot.tag.as_str()), (BOT, "Yuri#4821"));
     assert!(stage.app.guilds.gateway().guild(elsewhere).is_none());
 
     stage.sim.add_bot(ELSEWHERE).unwrap();
-    stage.until(|app| names(app) == ["Sound Lab", "Book Club"]).await;
+    stage
+        .until(|app| names(app) == ["Sound Lab", "Book Club"])
+        .await;
     stage.sim.rename_guild(ELSEWHERE, "Record Club").unwrap();
-    stage.until(|app| names(app) == ["Sound Lab", "Record Club"]).await;
+    stage
+        .until(|app| names(app) == ["Sound Lab", "Record Club"])
+        .await;
     stage.sim.remove_bot(ELSEWHERE).unwrap();
     stage.until(|app| names(app) == ["Sound Lab"]).await;
     stage.stop().await.shutdown().await;
@@ -43,27 +50,48 @@ async fn voice_channels_and_rights_are_known() {
     let channel = |id: u64| ChannelId::try_from(id).unwrap();
     let ben = UserId::try_from(BEN).unwrap();
     assert!(gateway.is_connected());
-    assert_eq!(gateway.voice_channel(guild, ADA.try_into().unwrap()), Some(channel(LOUNGE)));
+    assert_eq!(
+        gateway.voice_channel(guild, ADA.try_into().unwrap()),
+        Some(channel(LOUNGE))
+    );
     assert_eq!(gateway.voice_channel(guild, ben), None);
     assert!(gateway.has_listeners(guild, channel(LOUNGE)));
     assert!(!gateway.has_listeners(guild, channel(STUDIO)));
 
     stage.sim.join_voice(BEN, GUILD, STUDIO).unwrap();
-    stage.until(|app| app.guilds.gateway().has_listeners(guild, channel(STUDIO))).await;
+    stage
+        .until(|app| app.guilds.gateway().has_listeners(guild, channel(STUDIO)))
+        .await;
     assert_eq!(gateway.voice_channel(guild, ben), Some(channel(STUDIO)));
     stage.sim.leave_voice(BEN, GUILD).unwrap();
-    stage.until(|app| !app.guilds.gateway().has_listeners(guild, channel(STUDIO))).await;
+    stage
+        .until(|app| !app.guilds.gateway().has_listeners(guild, channel(STUDIO)))
+        .await;
 
     assert_eq!(gateway.may_speak(guild, channel(STUDIO)), Ok(()));
-    stage.sim.deny_permissions(STUDIO, discord_sim::permissions::SPEAK).unwrap();
-    let lacks = |right| move |app: &yuri::app::App| {
-        app.guilds.gateway().may_speak(guild, channel(STUDIO)) == Err(right)
+    stage
+        .sim
+        .deny_permissions(STUDIO, discord_sim::permissions::SPEAK)
+        .unwrap();
+    let lacks = |right| {
+        move |app: &yuri::app::App| {
+            app.guilds.gateway().may_speak(guild, channel(STUDIO)) == Err(right)
+        }
     };
     stage.until(lacks(MissingRight::Speak)).await;
-    stage.sim.deny_permissions(STUDIO, discord_sim::permissions::CONNECT).unwrap();
+    stage
+        .sim
+        .deny_permissions(STUDIO, discord_sim::permissions::CONNECT)
+        .unwrap();
     stage.until(lacks(MissingRight::Connect)).await;
-    assert_eq!(gateway.may_speak(guild, channel(1)), Err(MissingRight::Connect));
-    assert_eq!(gateway.may_speak(channel_guild(), channel(STUDIO)), Err(MissingRight::Connect));
+    assert_eq!(
+        gateway.may_speak(guild, channel(1)),
+        Err(MissingRight::Connect)
+    );
+    assert_eq!(
+        gateway.may_speak(channel_guild(), channel(STUDIO)),
+        Err(MissingRight::Connect)
+    );
     stage.stop().await.shutdown().await;
 }
 
@@ -80,8 +108,13 @@ async fn a_refused_token_ends_the_bot_at_once() {
     assert!(bot.gateway().guilds().is_none());
     assert!(!bot.gateway().is_connected());
     let (_stop, stopped) = watch::channel(false);
-    let (player, library) = (Arc::clone(&stage.app.player), Arc::clone(&stage.app.library));
-    let ended = timeout(PATIENCE, bot.run(player, library, stopped)).await.expect("an end");
+    let (player, library) = (
+        Arc::clone(&stage.app.player),
+        Arc::clone(&stage.app.library),
+    );
+    let ended = timeout(PATIENCE, bot.run(player, library, stopped))
+        .await
+        .expect("an end");
     assert!(matches!(ended, Err(BotError::InvalidToken)), "{ended:?}");
     stage.stop().await.shutdown().await;
 }
@@ -94,12 +127,19 @@ async fn discord_out_of_reach_is_waited_for_and_can_be_stopped() {
     config.api_url = "http://127.0.0.1:9".to_owned();
     let bot = Arc::new(Bot::new(&config));
     let (stop, stopped) = watch::channel(false);
-    let (player, library) = (Arc::clone(&stage.app.player), Arc::clone(&stage.app.library));
+    let (player, library) = (
+        Arc::clone(&stage.app.player),
+        Arc::clone(&stage.app.library),
+    );
     let running = tokio::spawn(Arc::clone(&bot).run(player, library, stopped));
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(!running.is_finished());
     stop.send(true).unwrap();
-    timeout(Duration::from_secs(2), running).await.expect("an end").unwrap().unwrap();
+    timeout(Duration::from_secs(2), running)
+        .await
+        .expect("an end")
+        .unwrap()
+        .unwrap();
     assert!(bot.gateway().guilds().is_none());
     stage.stop().await.shutdown().await;
 }

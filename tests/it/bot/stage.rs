@@ -41,7 +41,10 @@ pub(super) struct Stage {
 }
 
 fn world() -> World {
-    let role = Role { bot: Some(BOT), ..Role::new(GUILD + 1, "Yuri", permissions::EVERYONE) };
+    let role = Role {
+        bot: Some(BOT),
+        ..Role::new(GUILD + 1, "Yuri", permissions::EVERYONE)
+    };
     World::empty()
         .user(User::new(ADA, "ada"))
         .user(User::new(BEN, "ben"))
@@ -57,7 +60,11 @@ fn world() -> World {
                 .member_with_roles(BOT, &[GUILD + 1])
                 .in_voice(ADA, LOUNGE),
         )
-        .guild(Guild::new(ELSEWHERE, "Book Club", BEN).text(ELSEWHERE + 1, "general").member(BEN))
+        .guild(
+            Guild::new(ELSEWHERE, "Book Club", BEN)
+                .text(ELSEWHERE + 1, "general")
+                .member(BEN),
+        )
 }
 
 impl Stage {
@@ -83,7 +90,10 @@ impl Stage {
         }
         let application = sim.application();
         let ours = [
-            ("YURI_DATA_DIR", folder.path().join("data").display().to_string()),
+            (
+                "YURI_DATA_DIR",
+                folder.path().join("data").display().to_string(),
+            ),
             ("YURI_SOUNDS__DIR", sounds.display().to_string()),
             ("YURI_DISCORD__VOICE_SETTLE_MS", "0".to_owned()),
             ("YURI_DISCORD__API_URL", sim.api_url()),
@@ -91,14 +101,23 @@ impl Stage {
             ("YURI_DISCORD__CLIENT_ID", application.id.to_string()),
             ("YURI_DISCORD__CLIENT_SECRET", application.client_secret),
         ];
-        let settings = settings.iter().map(|(key, value)| (*key, (*value).to_owned()));
+        let settings = settings
+            .iter()
+            .map(|(key, value)| (*key, (*value).to_owned()));
         let environment = ours.into_iter().chain(settings);
         let environment = environment.map(|(key, value)| (key.to_owned(), value));
         let config = Config::load(folder.path(), environment).unwrap();
         let app = App::build(config, Clock::manual(START_MS), worker()).unwrap();
         let running = app.start();
-        let stage = Self { sim, app, running, folder };
-        stage.until(|app| app.guilds.gateway().guilds().is_some()).await;
+        let stage = Self {
+            sim,
+            app,
+            running,
+            folder,
+        };
+        stage
+            .until(|app| app.guilds.gateway().guilds().is_some())
+            .await;
         assert!(stage.sim.wait_command("play", PATIENCE).await);
         stage
     }
@@ -110,7 +129,10 @@ impl Stage {
 
     /// A member uses `/play`.
     pub(super) async fn play(&self, user: u64, sound: &str) -> Reply {
-        self.sim.slash(user, GUILD, "play", &[("sound", sound)]).await.unwrap()
+        self.sim
+            .slash(user, GUILD, "play", &[("sound", sound)])
+            .await
+            .unwrap()
     }
 
     /// Adds a sound and waits until it can be found.
@@ -122,8 +144,16 @@ impl Stage {
     /// The log of the guild, newest first: sound and user.
     pub(super) async fn log(&self) -> Vec<(String, String)> {
         let guild = GuildId::try_from(GUILD).unwrap();
-        let page = self.app.db.quick(move |conn| plays::page(conn, guild, 0, 100)).await.unwrap();
-        page.entries.into_iter().map(|play| (play.sound, play.user_tag)).collect()
+        let page = self
+            .app
+            .db
+            .quick(move |conn| plays::page(conn, guild, 0, 100))
+            .await
+            .unwrap();
+        page.entries
+            .into_iter()
+            .map(|play| (play.sound, play.user_tag))
+            .collect()
     }
 
     /// Waits until something of the application is so.

@@ -30,17 +30,24 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let worker = folder.path().join("worker");
         let count = folder.path().join("count");
-        let text = format!("#!/bin/sh\necho started >>'{}'\n{script}\n", count.display());
+        let text = format!(
+            "#!/bin/sh\necho started >>'{}'\n{script}\n",
+            count.display()
+        );
         fs::write(&worker, text).unwrap();
         fs::set_permissions(&worker, fs::Permissions::from_mode(0o755)).unwrap();
         Self { folder, worker }
     }
 
     fn transcoder(&self) -> Transcoder {
+        self.transcoder_for(Duration::from_secs(20))
+    }
+
+    fn transcoder_for(&self, max_length: Duration) -> Transcoder {
         let settings = Settings {
             cache_dir: self.folder.path().join("cache"),
             worker: self.worker.clone(),
-            max_length: Duration::from_secs(20),
+            max_length,
         };
         Transcoder::new(settings).unwrap()
     }
@@ -56,7 +63,9 @@ impl Bench {
     }
 
     fn cached(&self) -> usize {
-        fs::read_dir(self.folder.path().join("cache")).unwrap().count()
+        fs::read_dir(self.folder.path().join("cache"))
+            .unwrap()
+            .count()
     }
 }
 
@@ -95,6 +104,12 @@ async fn every_content_is_decoded_once() {
     assert_eq!(transcoder.prepare(&copy).await.unwrap(), prepared);
     assert!(prepared.path.exists());
     assert_eq!(bench.starts(), 3);
+    // Where only shorter sounds are allowed by now, it is too long.
+    let strict = bench.transcoder_for(Duration::from_secs(1));
+    assert_eq!(
+        reason(strict.prepare(&copy).await),
+        "the file is longer than 1 second"
+    );
     // A prepared file that was cut is not believed.
     let bytes = fs::read(&prepared.path).unwrap();
     fs::write(&prepared.path, &bytes[..bytes.len() - 1]).unwrap();
@@ -106,10 +121,20 @@ async fn every_content_is_decoded_once() {
 async fn every_format_has_its_exact_length() {
     let bench = Bench::new();
     let transcoder = bench.transcoder();
-    for name in ["tone.mp3", "tone.wav", "tone.flac", "tone-vorbis.ogg", "tone-opus.ogg"] {
+    for name in [
+        "tone.mp3",
+        "tone.wav",
+        "tone.flac",
+        "tone-vorbis.ogg",
+        "tone-opus.ogg",
+    ] {
         // The name says nothing.
         let path = bench.add("sound", &fixture(name));
-        assert_eq!(transcoder.prepare(&path).await.unwrap().length_ms, 2_000, "{name}");
+        assert_eq!(
+            transcoder.prepare(&path).await.unwrap().length_ms,
+            2_000,
+            "{name}"
+        );
     }
     let both = [fixture("tone-vorbis.ogg"), fixture("tone-opus.ogg")].concat();
     let chained = bench.add("chained.ogg", &both);
@@ -124,23 +149,47 @@ async fn what_is_no_sound_is_refused_and_remembered() {
     let mut damaged = fixture("tone-opus.ogg");
     damaged[4_000] ^= 0x55;
     let pipe = bench.folder.path().join("pipe");
-    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
     let huge = bench.add("huge.wav", b"RIFF");
-    fs::File::options().write(true).open(&huge).unwrap().set_len((64 << 20) + 1).unwrap();
+    fs::File::options()
+        .write(true)
+        .open(&huge)
+        .unwrap()
+        .set_len((64 << 20) + 1)
+        .unwrap();
     for (path, expected, starts) in [
         (bench.add("empty", b""), "the file is empty", 0),
         (huge, "the file is larger than 64 MiB", 0),
         (pipe, "it is not a regular file", 0),
-        (bench.folder.path().to_owned(), "it is not a regular file", 0),
+        (
+            bench.folder.path().to_owned(),
+            "it is not a regular file",
+            0,
+        ),
         (PathBuf::from("/dev/zero"), "it is not a regular file", 0),
         (bench.add("text", b"hello, world"), no_audio, 1),
         (bench.add("id3", &panicking_id3()), no_audio, 2),
-        (bench.add("bomb", &flac_bomb(400)), "the file is longer than 20 seconds", 3),
+        (
+            bench.add("bomb", &flac_bomb(400)),
+            "the file is longer than 20 seconds",
+            3,
+        ),
         (bench.add("damaged", &damaged), "the file is damaged", 4),
         (bench.add("memory", &greedy_flac()), "its decoder failed", 5),
     ] {
         for _ in 0..2 {
-            assert_eq!(reason(transcoder.prepare(&path).await), expected, "{}", path.display());
+            assert_eq!(
+                reason(transcoder.prepare(&path).await),
+                expected,
+                "{}",
+                path.display()
+            );
             assert_eq!(bench.starts(), starts, "{}", path.display());
         }
     }
@@ -171,7 +220,11 @@ async fn workers_that_die_of_their_own_are_the_files_fault() {
         let transcoder = bench.transcoder();
         let path = bench.add("a.mp3", &fixture("tone.mp3"));
         for _ in 0..2 {
-            assert_eq!(reason(transcoder.prepare(&path).await), expected, "{script}");
+            assert_eq!(
+                reason(transcoder.prepare(&path).await),
+                expected,
+                "{script}"
+            );
             assert_eq!(bench.starts(), 1, "{script}");
         }
         assert_eq!(bench.cached(), 0, "{script}");
@@ -180,7 +233,13 @@ async fn workers_that_die_of_their_own_are_the_files_fault() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn other_ends_of_a_worker_are_tried_again() {
-    for script in ["kill -KILL $$", "kill -TERM $$", "exit 1", "exit 0", "echo no stream"] {
+    for script in [
+        "kill -KILL $$",
+        "kill -TERM $$",
+        "exit 1",
+        "exit 0",
+        "echo no stream",
+    ] {
         let bench = Bench::with_worker(script);
         let transcoder = bench.transcoder();
         let path = bench.add("a.mp3", &fixture("tone.mp3"));
@@ -203,7 +262,8 @@ async fn other_ends_of_a_worker_are_tried_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_sees_no_secrets_and_a_file_that_changes_is_not_kept() {
-    let bench = Bench::with_worker("env >\"$0.env\"; cat >/dev/null; echo x >>\"$0.sound\"; exit 45");
+    let bench =
+        Bench::with_worker("env >\"$0.env\"; cat >/dev/null; echo x >>\"$0.sound\"; exit 45");
     let path = bench.folder.path().join("worker.sound");
     fs::write(&path, fixture("tone.mp3")).unwrap();
     let changed = bench.transcoder().prepare(&path).await;
@@ -211,6 +271,9 @@ async fn a_worker_sees_no_secrets_and_a_file_that_changes_is_not_kept() {
     let seen = fs::read_to_string(bench.folder.path().join("worker.env")).unwrap();
     for line in seen.lines() {
         let name = line.split('=').next().unwrap();
-        assert!(["MIMALLOC_ARENA_RESERVE", "PWD", "OLDPWD", "SHLVL", "_"].contains(&name), "{line}");
+        assert!(
+            ["MIMALLOC_ARENA_RESERVE", "PWD", "OLDPWD", "SHLVL", "_"].contains(&name),
+            "{line}"
+        );
     }
 }

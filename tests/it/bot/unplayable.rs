@@ -1,7 +1,6 @@
 //! Files that cannot be played: each refuses with its reason, is not logged, and costs nothing but
 //! a child process.
 
-use yuri::domain::guilds::Gateway;
 use yuri::ids::GuildId;
 
 use super::stage::{ADA, GUILD, Stage, fixture};
@@ -35,14 +34,24 @@ pub(super) fn flac_bomb(frames: u32) -> Vec<u8> {
 
 fn crc8(bytes: &[u8]) -> u8 {
     bytes.iter().fold(0, |crc, byte| {
-        (0..8).fold(crc ^ byte, |crc, _| if crc & 0x80 == 0 { crc << 1 } else { crc << 1 ^ 0x07 })
+        (0..8).fold(crc ^ byte, |crc, _| {
+            if crc & 0x80 == 0 {
+                crc << 1
+            } else {
+                crc << 1 ^ 0x07
+            }
+        })
     })
 }
 
 fn crc16(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0, |crc, byte| {
         (0..8).fold(crc ^ u16::from(*byte) << 8, |crc, _| {
-            if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x8005 }
+            if crc & 0x8000 == 0 {
+                crc << 1
+            } else {
+                crc << 1 ^ 0x8005
+            }
         })
     })
 }
@@ -65,12 +74,20 @@ async fn each_says_why_and_takes_nothing_down() {
         ("cut.flac", half("tone.flac"), too_early),
         ("cut-vorbis.ogg", half("tone-vorbis.ogg"), too_early),
         ("cut-opus.ogg", half("tone-opus.ogg"), too_early),
-        ("bomb.flac", flac_bomb(400), "the file is longer than 20 seconds"),
+        (
+            "bomb.flac",
+            flac_bomb(400),
+            "the file is longer than 20 seconds",
+        ),
     ] {
         stage.add_sound(name, &content).await;
         for _ in 0..2 {
             let reply = stage.play(ADA, name).await;
-            assert_eq!(reply.content, format!("this sound cannot be played: {reason}"), "{name}");
+            assert_eq!(
+                reply.content,
+                format!("this sound cannot be played: {reason}"),
+                "{name}"
+            );
         }
     }
     assert!(stage.log().await.is_empty());

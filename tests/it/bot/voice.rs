@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use discord_sim::Utterance;
-use yuri::domain::guilds::Gateway;
 use yuri::ids::GuildId;
 
 use super::stage::{ADA, BEN, GUILD, LOUNGE, PATIENCE, STUDIO, Stage};
@@ -14,11 +13,23 @@ fn assert_tone(heard: &Utterance, name: &str) {
     let audio = heard.audio();
     let hertz = audio.frequency_hz().unwrap();
     assert!((hertz - 440.0).abs() < 1.0, "{name}: {hertz} Hz");
-    assert!((audio.level_dbfs() + 9.0).abs() < 1.0, "{name}: {} dBFS", audio.level_dbfs());
+    assert!(
+        (audio.level_dbfs() + 9.0).abs() < 1.0,
+        "{name}: {} dBFS",
+        audio.level_dbfs()
+    );
     assert_eq!(audio.decode_errors, 0, "{name}");
     let off = heard.duration().abs_diff(Duration::from_secs(2));
-    assert!(off <= Duration::from_millis(40), "{name}: {:?}", heard.duration());
-    assert_eq!((heard.sequence_breaks(), heard.timestamp_breaks()), (0, 0), "{name}");
+    assert!(
+        off <= Duration::from_millis(40),
+        "{name}: {:?}",
+        heard.duration()
+    );
+    assert_eq!(
+        (heard.sequence_breaks(), heard.timestamp_breaks()),
+        (0, 0),
+        "{name}"
+    );
     let rate = heard.packets_per_second().unwrap();
     assert!((rate - 50.0).abs() < 2.5, "{name}: {rate} packets a second");
 }

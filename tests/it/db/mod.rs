@@ -23,7 +23,10 @@ async fn on_each_backend<F: Future<Output = ()>>(test: impl Fn(Db) -> F) {
 }
 
 fn skip_postgres() {
-    assert!(std::env::var_os("CI").is_none(), "TEST_POSTGRES_URL is not set");
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "TEST_POSTGRES_URL is not set"
+    );
     eprintln!("skipped on PostgreSQL: TEST_POSTGRES_URL is not set");
 }
 
@@ -43,8 +46,11 @@ async fn postgres(url: &str) -> Db {
     tokio::task::spawn_blocking(move || {
         use diesel::Connection as _;
         let mut conn = diesel::PgConnection::establish(&url).unwrap();
-        conn.batch_execute(&format!("CREATE SCHEMA {schema}")).unwrap();
-        tx.send(Db::open(&DatabaseUrl::parse(&own).unwrap()).unwrap()).ok().unwrap();
+        conn.batch_execute(&format!("CREATE SCHEMA {schema}"))
+            .unwrap();
+        tx.send(Db::open(&DatabaseUrl::parse(&own).unwrap()).unwrap())
+            .ok()
+            .unwrap();
     })
     .await
     .unwrap();

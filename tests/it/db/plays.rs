@@ -23,9 +23,13 @@ fn play(guild: i64, sound: &str, local: bool) -> NewPlay {
 async fn check(db: &Db, plays: Vec<NewPlay>) {
     for guild in [1, 2] {
         let id = GuildId::from_db(guild);
-        let newest_first: Vec<&NewPlay> = plays.iter().rev().filter(|play| play.guild == id).collect();
+        let newest_first: Vec<&NewPlay> =
+            plays.iter().rev().filter(|play| play.guild == id).collect();
         for (from, limit) in [(0, 1), (0, 1000), (1, 2), (3, 5), (500, 10)] {
-            let got = db.run(move |conn| page(conn, id, from, limit)).await.unwrap();
+            let got = db
+                .run(move |conn| page(conn, id, from, limit))
+                .await
+                .unwrap();
             let (from, limit) = (from as usize, limit as usize);
             let expected: Vec<_> = newest_first
                 .iter()
@@ -36,7 +40,14 @@ async fn check(db: &Db, plays: Vec<NewPlay>) {
             let entries: Vec<_> = got
                 .entries
                 .iter()
-                .map(|play| (play.time_ms, play.user(), play.source.as_str(), play.sound.as_str()))
+                .map(|play| {
+                    (
+                        play.time_ms,
+                        play.user(),
+                        play.source.as_str(),
+                        play.sound.as_str(),
+                    )
+                })
                 .collect();
             assert_eq!(entries, expected);
             assert_eq!(got.total, newest_first.len() as i64);
@@ -45,11 +56,16 @@ async fn check(db: &Db, plays: Vec<NewPlay>) {
         for play in newest_first.iter().filter(|play| play.source == LOCAL) {
             *counts.entry(&play.sound).or_default() += 1;
         }
-        let mut expected: Vec<(String, i64)> =
-            counts.into_iter().map(|(sound, count)| (sound.to_owned(), count)).collect();
+        let mut expected: Vec<(String, i64)> = counts
+            .into_iter()
+            .map(|(sound, count)| (sound.to_owned(), count))
+            .collect();
         expected.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         for limit in [1_u32, 3, 1000] {
-            let got = db.run(move |conn| top_sounds(conn, id, limit)).await.unwrap();
+            let got = db
+                .run(move |conn| top_sounds(conn, id, limit))
+                .await
+                .unwrap();
             assert_eq!(got.total, expected.len() as i64);
             assert_eq!(got.entries, expected[..expected.len().min(limit as usize)]);
         }
@@ -58,12 +74,17 @@ async fn check(db: &Db, plays: Vec<NewPlay>) {
 
 #[tokio::test]
 async fn pages_and_counters_are_what_counting_gives() {
-    let strategy = proptest::collection::vec((1..=2_i64, "[a-cZä]{1,2}", proptest::bool::weighted(0.8)), 0..60);
+    let strategy = proptest::collection::vec(
+        (1..=2_i64, "[a-cZä]{1,2}", proptest::bool::weighted(0.8)),
+        0..60,
+    );
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     for _ in 0..12 {
         let plays = strategy.new_tree(&mut runner).unwrap().current();
-        let plays: Vec<NewPlay> =
-            plays.iter().map(|(guild, sound, local)| play(*guild, sound, *local)).collect();
+        let plays: Vec<NewPlay> = plays
+            .iter()
+            .map(|(guild, sound, local)| play(*guild, sound, *local))
+            .collect();
         on_each_backend(|db| {
             let plays = plays.clone();
             async move {
@@ -108,7 +129,10 @@ async fn a_flush_waits_for_what_nobody_waits_for() {
             drop(log.record(play(1, "x", true)));
         }
         log.flush().await;
-        let got = db.run(|conn| page(conn, GuildId::from_db(1), 0, 1)).await.unwrap();
+        let got = db
+            .run(|conn| page(conn, GuildId::from_db(1), 0, 1))
+            .await
+            .unwrap();
         assert_eq!(got.total, 300);
     })
     .await;

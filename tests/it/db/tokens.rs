@@ -30,7 +30,9 @@ fn token(user: i64, hash: u8, name: &str) -> NewToken {
 }
 
 async fn insert(db: &Db, token: NewToken) -> i64 {
-    db.write(move |conn| tokens::insert(conn, &token)).await.unwrap()
+    db.write(move |conn| tokens::insert(conn, &token))
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -38,15 +40,28 @@ async fn a_user_is_kept_once_with_the_guilds_of_the_last_login() {
     on_each_backend(|db| async move {
         let guild = GuildId::from_db;
         for guilds in [vec![guild(1), guild(2)], vec![guild(2), guild(i64::MAX)]] {
-            db.write(move |conn| users::upsert(conn, &user(7), &guilds, 1)).await.unwrap();
+            db.write(move |conn| users::upsert(conn, &user(7), &guilds, 1))
+                .await
+                .unwrap();
         }
         let id = UserId::from_db(7);
         let kept = db.run(move |conn| users::find(conn, id)).await.unwrap();
         assert_eq!(kept, Some(user(7)));
-        let guilds = db.run(move |conn| users::list_guilds(conn, id)).await.unwrap();
+        let guilds = db
+            .run(move |conn| users::list_guilds(conn, id))
+            .await
+            .unwrap();
         assert_eq!(guilds, [guild(2), guild(i64::MAX)]);
-        assert!(!db.run(move |conn| users::was_in_guild(conn, id, guild(1))).await.unwrap());
-        assert!(db.run(move |conn| users::was_in_guild(conn, id, guild(2))).await.unwrap());
+        assert!(
+            !db.run(move |conn| users::was_in_guild(conn, id, guild(1)))
+                .await
+                .unwrap()
+        );
+        assert!(
+            db.run(move |conn| users::was_in_guild(conn, id, guild(2)))
+                .await
+                .unwrap()
+        );
     })
     .await;
 }
@@ -55,25 +70,65 @@ async fn a_user_is_kept_once_with_the_guilds_of_the_last_login() {
 async fn tokens_are_found_by_hash_and_ended_by_their_owner() {
     on_each_backend(|db| async move {
         for id in [7, 8] {
-            db.write(move |conn| users::upsert(conn, &user(id), &[], 1)).await.unwrap();
+            db.write(move |conn| users::upsert(conn, &user(id), &[], 1))
+                .await
+                .unwrap();
         }
         let id = insert(&db, token(7, 1, "deck")).await;
         insert(&db, token(7, 2, "")).await;
         insert(&db, token(8, 3, "other")).await;
         let owner = UserId::from_db(7);
 
-        let found = db.run(|conn| tokens::find(conn, &[1; 32])).await.unwrap().unwrap();
-        assert_eq!((found.id, found.user(), found.kind()), (id, owner, Kind::Api));
-        assert_eq!(db.run(|conn| tokens::find(conn, &[9; 32])).await.unwrap(), None);
-        assert_eq!(db.run(move |conn| tokens::count_named(conn, owner, 0)).await.unwrap(), 1);
-        assert_eq!(db.run(move |conn| tokens::list(conn, owner, 4999)).await.unwrap().len(), 2);
-        assert_eq!(db.run(move |conn| tokens::list(conn, owner, 5000)).await.unwrap().len(), 0);
+        let found = db
+            .run(|conn| tokens::find(conn, &[1; 32]))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (found.id, found.user(), found.kind()),
+            (id, owner, Kind::Api)
+        );
+        assert_eq!(
+            db.run(|conn| tokens::find(conn, &[9; 32])).await.unwrap(),
+            None
+        );
+        assert_eq!(
+            db.run(move |conn| tokens::count_named(conn, owner, 0))
+                .await
+                .unwrap(),
+            1
+        );
+        assert_eq!(
+            db.run(move |conn| tokens::list(conn, owner, 4999))
+                .await
+                .unwrap()
+                .len(),
+            2
+        );
+        assert_eq!(
+            db.run(move |conn| tokens::list(conn, owner, 5000))
+                .await
+                .unwrap()
+                .len(),
+            0
+        );
 
         let stranger = UserId::from_db(8);
-        assert_eq!(db.write(move |conn| tokens::delete(conn, stranger, id)).await.unwrap(), None);
-        let hash = db.write(move |conn| tokens::delete(conn, owner, id)).await.unwrap();
+        assert_eq!(
+            db.write(move |conn| tokens::delete(conn, stranger, id))
+                .await
+                .unwrap(),
+            None
+        );
+        let hash = db
+            .write(move |conn| tokens::delete(conn, owner, id))
+            .await
+            .unwrap();
         assert_eq!(hash, Some([1; 32]));
-        assert_eq!(db.run(|conn| tokens::find(conn, &[1; 32])).await.unwrap(), None);
+        assert_eq!(
+            db.run(|conn| tokens::find(conn, &[1; 32])).await.unwrap(),
+            None
+        );
     })
     .await;
 }
@@ -81,13 +136,24 @@ async fn tokens_are_found_by_hash_and_ended_by_their_owner() {
 #[tokio::test]
 async fn extended_tokens_outlive_the_purge() {
     on_each_backend(|db| async move {
-        db.write(|conn| users::upsert(conn, &user(7), &[], 1)).await.unwrap();
+        db.write(|conn| users::upsert(conn, &user(7), &[], 1))
+            .await
+            .unwrap();
         let extended = insert(&db, token(7, 1, "")).await;
         insert(&db, token(7, 2, "")).await;
-        db.write(move |conn| tokens::extend(conn, extended, 4000, 8000)).await.unwrap();
+        db.write(move |conn| tokens::extend(conn, extended, 4000, 8000))
+            .await
+            .unwrap();
         assert_eq!(db.write(|conn| tokens::purge(conn, 5000)).await.unwrap(), 1);
-        let left = db.run(|conn| tokens::find(conn, &[1; 32])).await.unwrap().unwrap();
-        assert_eq!((left.used_ms, left.expires_ms, left.cap_ms), (4000, 8000, 9000));
+        let left = db
+            .run(|conn| tokens::find(conn, &[1; 32]))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (left.used_ms, left.expires_ms, left.cap_ms),
+            (4000, 8000, 9000)
+        );
     })
     .await;
 }
@@ -95,10 +161,20 @@ async fn extended_tokens_outlive_the_purge() {
 #[tokio::test]
 async fn one_hash_is_one_token() {
     on_each_backend(|db| async move {
-        db.write(|conn| users::upsert(conn, &user(7), &[], 1)).await.unwrap();
+        db.write(|conn| users::upsert(conn, &user(7), &[], 1))
+            .await
+            .unwrap();
         insert(&db, token(7, 1, "")).await;
-        assert!(db.write(|conn| tokens::insert(conn, &token(7, 1, ""))).await.is_err());
-        assert!(db.write(|conn| tokens::insert(conn, &token(99, 2, ""))).await.is_err());
+        assert!(
+            db.write(|conn| tokens::insert(conn, &token(7, 1, "")))
+                .await
+                .is_err()
+        );
+        assert!(
+            db.write(|conn| tokens::insert(conn, &token(99, 2, "")))
+                .await
+                .is_err()
+        );
     })
     .await;
 }

@@ -8,16 +8,25 @@ async fn each_says_what_it_knows() {
     for (path, body) in [
         ("/alive", "{\n  \"status\": \"alive\"\n}"),
         ("/ready", "{\n  \"status\": \"ready\"\n}"),
-        ("/version", concat!("{\n  \"version\": \"", env!("CARGO_PKG_VERSION"), "\"\n}")),
+        (
+            "/version",
+            concat!("{\n  \"version\": \"", env!("CARGO_PKG_VERSION"), "\"\n}"),
+        ),
     ] {
         let answer = Answer::of(server.get(path)).await;
-        assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, body), "{path}");
+        assert_eq!(
+            (answer.status.as_u16(), answer.body.as_str()),
+            (200, body),
+            "{path}"
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_a_token_that_discord_refuses_it_lives_but_is_not_ready() {
-    let sim = discord_sim::Sim::start(discord_sim::Settings::default()).await.unwrap();
+    let sim = discord_sim::Sim::start(discord_sim::Settings::default())
+        .await
+        .unwrap();
     let server = Setup::offline()
         .set("YURI_DISCORD__API_URL", sim.api_url())
         .set("YURI_DISCORD__BOT_TOKEN", "not.a.token")
@@ -49,15 +58,30 @@ async fn without_discord_existing_tokens_are_served() {
     let token = crate::support::Token {
         user,
         id: 1,
-        token: body["token"].as_str().unwrap().to_owned(),
+        secret: body["token"].as_str().unwrap().to_owned(),
     };
     let folder = first.stop().await;
 
-    let second = Setup::offline().set("YURI_DATABASE__URL", database).start().await;
+    let second = Setup::offline()
+        .set("YURI_DATABASE__URL", database)
+        .start()
+        .await;
     assert_eq!(token.get(&second, "/api/localsounds").await.status, 200);
-    assert_eq!(token.get(&second, &format!("/api/logs/{guild}")).await.status, 200);
+    assert_eq!(
+        token
+            .get(&second, &format!("/api/logs/{guild}"))
+            .await
+            .status,
+        200
+    );
     assert_eq!(token.get(&second, "/api/logs/999").await.status, 403);
-    let play = token.post(&second, &format!("/api/guilds/{guild}/play"), r#"{"sound":"x"}"#).await;
+    let play = token
+        .post(
+            &second,
+            &format!("/api/guilds/{guild}/play"),
+            r#"{"sound":"x"}"#,
+        )
+        .await;
     assert_eq!(play.status, 403);
     assert_eq!(Answer::of(second.get("/ready")).await.status, 200);
     second.stop().await;

@@ -24,7 +24,10 @@ fn asked(server: &Server) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_authorize_address_holds_what_it_must() {
     let server = Setup::with_discord().start().await;
-    let request = server.get("/login").header("Host", "evil.test").header("X-Forwarded-Host", "evil.test");
+    let request = server
+        .get("/login")
+        .header("Host", "evil.test")
+        .header("X-Forwarded-Host", "evil.test");
     let answer = Answer::of(request).await;
     assert_eq!((answer.status.as_u16(), answer.body.as_str()), (307, ""));
     let page = Url::parse(answer.header("location")).unwrap();
@@ -33,10 +36,16 @@ async fn the_authorize_address_holds_what_it_must() {
     assert_eq!(query["scope"], "identify guilds");
     assert_eq!(query["response_type"], "code");
     assert_eq!(query["code_challenge_method"], "S256");
-    assert_eq!((query["code_challenge"].len(), query["state"].len()), (43, 43));
+    assert_eq!(
+        (query["code_challenge"].len(), query["state"].len()),
+        (43, 43)
+    );
     let cookie = answer.header("set-cookie");
     assert!(cookie.starts_with("yuri_oauth_login="));
-    assert!(cookie.ends_with("; HttpOnly; SameSite=Lax; Path=/login; Max-Age=600"), "{cookie}");
+    assert!(
+        cookie.ends_with("; HttpOnly; SameSite=Lax; Path=/login; Max-Age=600"),
+        "{cookie}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,14 +57,20 @@ async fn a_login_leads_to_a_session_and_a_logout_ends_it() {
 
     let cookies = browser_cookies(&server, &browser).await;
     let outsider = Answer::of(browser.request(Method::POST, "/logout")).await;
-    assert_eq!(outsider.status, 403, "another site's page cannot log somebody out");
+    assert_eq!(
+        outsider.status, 403,
+        "another site's page cannot log somebody out"
+    );
     let answer = Answer::of(browser.own_request(Method::POST, "/logout")).await;
     assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, "{}"));
     let removed: Vec<_> = answer.headers.get_all("set-cookie").iter().collect();
     assert_eq!(removed.len(), 2);
     assert_eq!(browser.get("/api/localsounds").await.status, 401);
     let kept = Answer::of(server.get("/api/localsounds").header("Cookie", cookies)).await;
-    assert_eq!(kept.status, 401, "a kept copy of the cookies is worth nothing");
+    assert_eq!(
+        kept.status, 401,
+        "a kept copy of the cookies is worth nothing"
+    );
     let again = Answer::of(browser.own_request(Method::POST, "/logout")).await;
     assert_eq!(again.status, 200);
 }
@@ -95,7 +110,10 @@ async fn a_stranger_to_all_of_the_bots_guilds_gets_nothing() {
     let callback = browser.approve("/token", "cleo").await;
     let answer = browser.open(&callback).await;
     assert_eq!(answer.status, 403);
-    assert_eq!(answer.error(), "you must be a member of a guild the bot is also member of");
+    assert_eq!(
+        answer.error(),
+        "you must be a member of a guild the bot is also member of"
+    );
     let revoked = asked(&server).iter().any(|path| path.ends_with("/revoke"));
     assert!(revoked);
 }
@@ -122,7 +140,11 @@ async fn a_callback_without_the_cookie_asks_discord_nothing() {
     server.sim().clear_requests();
     let mixed = callback.clone();
     assert_eq!(attacker.open(&mixed).await.status, 403);
-    assert_eq!(attacker.open(&own).await.status, 403, "the cookie was used up");
+    assert_eq!(
+        attacker.open(&own).await.status,
+        403,
+        "the cookie was used up"
+    );
     assert!(asked(&server).is_empty());
 }
 
@@ -141,11 +163,21 @@ async fn a_flow_is_good_for_its_own_callback() {
 async fn a_flow_is_good_for_one_callback_even_where_the_cookie_is_kept() {
     let server = Setup::with_discord().start().await;
     let start = Answer::of(server.get("/token")).await;
-    let cookie = start.header("set-cookie").split(';').next().unwrap().to_owned();
+    let cookie = start
+        .header("set-cookie")
+        .split(';')
+        .next()
+        .unwrap()
+        .to_owned();
     let mut page = Url::parse(start.header("location")).unwrap();
     page.query_pairs_mut().append_pair("login_hint", "ada");
     let client = server.client();
-    let approve = || async { Answer::of(client.get(page.clone())).await.header("location").to_owned() };
+    let approve = || async {
+        Answer::of(client.get(page.clone()))
+            .await
+            .header("location")
+            .to_owned()
+    };
     let [first, second] = [approve().await, approve().await];
     let open = |callback: String| Answer::of(client.get(callback).header("Cookie", &cookie));
     assert_eq!(open(first.clone()).await.status, 200);
@@ -164,9 +196,19 @@ async fn an_old_or_tampered_cookie_is_no_cookie() {
     assert_eq!(late.open(&callback).await.error(), NOT_OURS);
 
     let start = Answer::of(server.get("/login")).await;
-    let cookie = start.header("set-cookie").split(';').next().unwrap().to_owned();
+    let cookie = start
+        .header("set-cookie")
+        .split(';')
+        .next()
+        .unwrap()
+        .to_owned();
     let state = Url::parse(start.header("location")).unwrap();
-    let state = state.query_pairs().find(|(key, _)| key == "state").unwrap().1.into_owned();
+    let state = state
+        .query_pairs()
+        .find(|(key, _)| key == "state")
+        .unwrap()
+        .1
+        .into_owned();
     let flipped = if cookie.ends_with('A') { "B" } else { "A" };
     let tampered = format!("{}{flipped}", &cookie[..cookie.len() - 1]);
     server.sim().clear_requests();
@@ -182,7 +224,11 @@ async fn what_discord_refuses_is_a_401_and_its_words_are_not_passed_on() {
     let server = Setup::with_discord().start().await;
     let state_of = |answer: &Answer| {
         let page = Url::parse(answer.header("location")).unwrap();
-        page.query_pairs().find(|(key, _)| key == "state").unwrap().1.into_owned()
+        page.query_pairs()
+            .find(|(key, _)| key == "state")
+            .unwrap()
+            .1
+            .into_owned()
     };
     let browser = Browser::new(&server);
     let start = browser.get("/token").await;
@@ -191,12 +237,18 @@ async fn what_discord_refuses_is_a_401_and_its_words_are_not_passed_on() {
         state_of(&start)
     );
     let answer = browser.get(&cancelled).await;
-    assert_eq!((answer.status.as_u16(), answer.error().as_str()), (401, "unauthorized"));
+    assert_eq!(
+        (answer.status.as_u16(), answer.error().as_str()),
+        (401, "unauthorized")
+    );
 
     let start = browser.get("/token").await;
     let wrong_code = format!("/token/authorize?code=wrong&state={}", state_of(&start));
     let answer = browser.get(&wrong_code).await;
-    assert_eq!((answer.status.as_u16(), answer.error().as_str()), (401, "unauthorized"));
+    assert_eq!(
+        (answer.status.as_u16(), answer.error().as_str()),
+        (401, "unauthorized")
+    );
 
     let start = browser.get("/token").await;
     server.sim().clear_requests();
@@ -219,7 +271,10 @@ async fn a_browser_gets_a_page_where_it_opened_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_login_revokes_another_credential() {
-    let server = Setup::with_discord().set("YURI_LIMITS__BURST", "100").start().await;
+    let server = Setup::with_discord()
+        .set("YURI_LIMITS__BURST", "100")
+        .start()
+        .await;
     let ada = server.user("ada");
     let token = server.token(ada).await;
     let first = Browser::login(&server, "ada").await;
@@ -235,15 +290,23 @@ async fn without_an_application_nobody_can_log_in() {
     for path in ["/token", "/login"] {
         let answer = Answer::of(server.get(path)).await;
         assert_eq!(answer.status, 503);
-        assert_eq!(answer.error(), "this server has no Discord application yet, see its start page");
+        assert_eq!(
+            answer.error(),
+            "this server has no Discord application yet, see its start page"
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn over_https_the_cookies_are_secure() {
-    let server =
-        Setup::with_discord().set("YURI_PUBLIC_URL", "https://yuri.test").start().await;
+    let server = Setup::with_discord()
+        .set("YURI_PUBLIC_URL", "https://yuri.test")
+        .start()
+        .await;
     let start = Answer::of(server.get("/login")).await;
     assert!(start.header("set-cookie").contains("; Secure"));
-    assert_eq!(start.header("strict-transport-security"), "max-age=31536000");
+    assert_eq!(
+        start.header("strict-transport-security"),
+        "max-age=31536000"
+    );
 }

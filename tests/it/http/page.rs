@@ -24,13 +24,19 @@ async fn a_stranger_is_asked_to_log_in_and_a_user_sees_the_board() {
     assert!(!board.body.contains(&server.sim().guilds()[1].name));
     assert!(!board.body.contains("<img src=x>"), "names are text");
     let policy = board.header("content-security-policy");
-    assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{policy}");
+    assert!(
+        policy.starts_with("default-src 'none'; script-src 'self';"),
+        "{policy}"
+    );
     assert_eq!(board.header("cache-control"), "no-store");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_discord_the_page_says_what_to_do() {
-    let server = Setup::offline().set("YURI_DISCORD__CLIENT_SECRET", "hunter2hunter2").start().await;
+    let server = Setup::offline()
+        .set("YURI_DISCORD__CLIENT_SECRET", "hunter2hunter2")
+        .start()
+        .await;
     let page = Answer::of(server.get("/")).await;
     assert_eq!(page.status, 200);
     assert!(page.body.contains("YURI_DISCORD__BOT_TOKEN"));
@@ -49,6 +55,9 @@ async fn the_pages_files_are_served() {
         ("icon.svg", "image/svg+xml"),
     ] {
         let answer = Answer::of(server.get(&format!("/assets/{name}"))).await;
-        assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, kind));
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("content-type")),
+            (200, kind)
+        );
     }
 }

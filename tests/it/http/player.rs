@@ -86,21 +86,67 @@ async fn refusals_say_what_to_do_and_leave_no_row() {
     let ben = server.token(server.user("ben")).await;
     let cleo = server.token(server.user("cleo")).await;
     let cases: [(&Token, &str, u16, &str); 8] = [
-        (&cleo, r#"{"sound":"empty"}"#, 403, "you must be a member of this guild"),
-        (&ben, r#"{"sound":"empty"}"#, 403, "you need to be in a voice channel to perform this command"),
-        (&ada, r#"{"sound":"unknown"}"#, 404, "there is no sound of this name, see the list of sounds"),
-        (&ada, r#"{"sound":"../sounds/empty.mp3"}"#, 404, "there is no sound of this name, see the list of sounds"),
-        (&ada, r#"{"sound":""}"#, 400, "sound must be the name of a sound"),
-        (&ada, r#"{"sound":"empty","source":"youtube"}"#, 400, "source must be local"),
-        (&ada, r#"{"sound":"empty","url":"http://evil.test"}"#, 400, "bad request"),
-        (&ada, r#"{"sound":"empty"}"#, 409, "this sound cannot be played: the file is empty"),
+        (
+            &cleo,
+            r#"{"sound":"empty"}"#,
+            403,
+            "you must be a member of this guild",
+        ),
+        (
+            &ben,
+            r#"{"sound":"empty"}"#,
+            403,
+            "you need to be in a voice channel to perform this command",
+        ),
+        (
+            &ada,
+            r#"{"sound":"unknown"}"#,
+            404,
+            "there is no sound of this name, see the list of sounds",
+        ),
+        (
+            &ada,
+            r#"{"sound":"../sounds/empty.mp3"}"#,
+            404,
+            "there is no sound of this name, see the list of sounds",
+        ),
+        (
+            &ada,
+            r#"{"sound":""}"#,
+            400,
+            "sound must be the name of a sound",
+        ),
+        (
+            &ada,
+            r#"{"sound":"empty","source":"youtube"}"#,
+            400,
+            "source must be local",
+        ),
+        (
+            &ada,
+            r#"{"sound":"empty","url":"http://evil.test"}"#,
+            400,
+            "bad request",
+        ),
+        (
+            &ada,
+            r#"{"sound":"empty"}"#,
+            409,
+            "this sound cannot be played: the file is empty",
+        ),
     ];
     for (caller, body, status, message) in cases {
         let answer = caller.post(&server, &path, body).await;
-        assert_eq!((answer.status.as_u16(), answer.error().as_str()), (status, message), "{body}");
+        assert_eq!(
+            (answer.status.as_u16(), answer.error().as_str()),
+            (status, message),
+            "{body}"
+        );
     }
     for action in ["stop", "leave"] {
-        let answer = ben.post(&server, &format!("/api/guilds/{guild}/{action}"), "").await;
+        let answer = ben
+            .post(&server, &format!("/api/guilds/{guild}/{action}"), "")
+            .await;
         assert_eq!(answer.status, 403);
     }
     let logged = ada.get(&server, &format!("/api/logs/{guild}")).await;

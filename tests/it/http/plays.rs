@@ -3,7 +3,7 @@
 use yuri::db::plays::{LOCAL, NewPlay, append};
 use yuri::ids::GuildId;
 
-use crate::support::{Server, Setup, START_MS, Token, id};
+use crate::support::{START_MS, Server, Setup, Token, id};
 
 const GUILD: &str = "526196711962705925";
 
@@ -43,24 +43,46 @@ async fn a_page_at_any_depth_is_what_an_offset_would_give() {
     let server = generous().start().await;
     let sounds: Vec<String> = (0..257).map(|number| format!("sound{number}")).collect();
     // Several in one millisecond: ties are in the order of insertion, the newest first.
-    let plays: Vec<_> = sounds.iter().zip(0..).map(|(sound, n)| (n / 3, LOCAL, sound.as_str())).collect();
+    let plays: Vec<_> = sounds
+        .iter()
+        .zip(0..)
+        .map(|(sound, n)| (n / 3, LOCAL, sound.as_str()))
+        .collect();
     append_all(&server, GUILD, &plays).await;
     append_all(&server, "2", &[(0, LOCAL, "elsewhere")]).await;
     let token = member(&server).await;
     let newest_first: Vec<&String> = sounds.iter().rev().collect();
-    for (from, limit) in [(0, 1), (0, 20), (7, 3), (250, 20), (256, 1), (257, 1), (999_999_999, 5)] {
+    for (from, limit) in [
+        (0, 1),
+        (0, 20),
+        (7, 3),
+        (250, 20),
+        (256, 1),
+        (257, 1),
+        (999_999_999, 5),
+    ] {
         let path = format!("/api/logs/{GUILD}?from={from}&limit={limit}");
         let answer = token.get(&server, &path).await;
         let body = answer.json();
-        let listed: Vec<&str> =
-            body["results"].as_array().unwrap().iter().map(|play| play["sound"].as_str().unwrap()).collect();
-        let expected: Vec<&str> =
-            newest_first.iter().skip(from).take(limit).map(|sound| sound.as_str()).collect();
+        let listed: Vec<&str> = body["results"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|play| play["sound"].as_str().unwrap())
+            .collect();
+        let expected: Vec<&str> = newest_first
+            .iter()
+            .skip(from)
+            .take(limit)
+            .map(|sound| sound.as_str())
+            .collect();
         assert_eq!(listed, expected, "{path}");
         assert_eq!(body["n"], expected.len());
         assert_eq!(answer.header("x-total-count"), "257");
     }
-    let past_the_end = token.get(&server, &format!("/api/logs/{GUILD}?from=257")).await;
+    let past_the_end = token
+        .get(&server, &format!("/api/logs/{GUILD}?from=257"))
+        .await;
     assert_eq!(past_the_end.body, "{\n  \"n\": 0,\n  \"results\": []\n}");
 }
 
@@ -106,10 +128,14 @@ async fn statistics_count_local_sounds_only_ties_by_name() {
       ]
     }
     "#);
-    let first = token.get(&server, &format!("/api/stats/{GUILD}?limit=1")).await;
+    let first = token
+        .get(&server, &format!("/api/stats/{GUILD}?limit=1"))
+        .await;
     assert_eq!(first.json()["n"], 1);
     assert_eq!(first.header("x-total-count"), "5");
-    let logged = token.get(&server, &format!("/api/logs/{GUILD}?limit=5&from=4")).await;
+    let logged = token
+        .get(&server, &format!("/api/logs/{GUILD}?limit=5&from=4"))
+        .await;
     assert_eq!(logged.json()["results"][0]["source"], "youtube");
 }
 
@@ -126,12 +152,21 @@ async fn a_guild_without_plays_has_empty_lists() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_is_a_thousand_by_default_and_bounded_in_any_case() {
-    let server = generous().set("YURI_LIMITS__PAGE_MAX", "1002").start().await;
+    let server = generous()
+        .set("YURI_LIMITS__PAGE_MAX", "1002")
+        .start()
+        .await;
     let plays = vec![(0, LOCAL, "x"); 1005];
     append_all(&server, GUILD, &plays).await;
     let token = member(&server).await;
-    for (query, n) in [("", 1000), ("?limit=1001", 1001), ("?limit=999999999", 1002)] {
-        let answer = token.get(&server, &format!("/api/logs/{GUILD}{query}")).await;
+    for (query, n) in [
+        ("", 1000),
+        ("?limit=1001", 1001),
+        ("?limit=999999999", 1002),
+    ] {
+        let answer = token
+            .get(&server, &format!("/api/logs/{GUILD}{query}"))
+            .await;
         assert_eq!(answer.json()["n"], n, "{query}");
         assert_eq!(answer.header("x-total-count"), "1005");
     }
@@ -139,11 +174,19 @@ async fn a_page_is_a_thousand_by_default_and_bounded_in_any_case() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_an_unknown_guild_and_one_without_the_bot_get_the_same_answer() {
-    let server = Setup::with_discord().set("YURI_LIMITS__BURST", "1000").start().await;
+    let server = Setup::with_discord()
+        .set("YURI_LIMITS__BURST", "1000")
+        .start()
+        .await;
     let [first, second, third] = server.sim().guilds().try_into().unwrap();
     let ada = server.token(server.user("ada")).await;
     let cleo = server.token(server.user("cleo")).await;
-    assert_eq!(ada.get(&server, &format!("/api/logs/{}", first.id)).await.status, 200);
+    assert_eq!(
+        ada.get(&server, &format!("/api/logs/{}", first.id))
+            .await
+            .status,
+        200
+    );
     server.sim().clear_requests();
     let refused = [
         cleo.get(&server, &format!("/api/logs/{}", first.id)).await,
@@ -157,15 +200,31 @@ async fn a_stranger_an_unknown_guild_and_one_without_the_bot_get_the_same_answer
         assert_eq!(answer.error(), "you must be a member of this guild");
         assert_eq!(answer.body, refused[0].body);
     }
-    let asked: Vec<String> =
-        server.sim().requests().into_iter().map(|request| request.path).collect();
-    let about = |guild: u64| asked.iter().filter(|path| path.contains(&guild.to_string())).count();
-    assert_eq!((about(third.id), about(999)), (0, 0), "probing costs Discord nothing: {asked:?}");
+    let asked: Vec<String> = server
+        .sim()
+        .requests()
+        .into_iter()
+        .map(|request| request.path)
+        .collect();
+    let about = |guild: u64| {
+        asked
+            .iter()
+            .filter(|path| path.contains(&guild.to_string()))
+            .count()
+    };
+    assert_eq!(
+        (about(third.id), about(999)),
+        (0, 0),
+        "probing costs Discord nothing: {asked:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_membership_counts_after_a_minute_at_most() {
-    let server = Setup::with_discord().set("YURI_LIMITS__BURST", "1000").start().await;
+    let server = Setup::with_discord()
+        .set("YURI_LIMITS__BURST", "1000")
+        .start()
+        .await;
     let guild = server.guild();
     let ben = server.token(server.user("ben")).await;
     let path = format!("/api/logs/{guild}");

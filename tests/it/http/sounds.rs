@@ -11,7 +11,10 @@ async fn names(server: &Server, token: &Token, query: &str) -> Vec<String> {
     let body = answer.json();
     let results = body["results"].as_array().unwrap();
     assert_eq!(body["n"], results.len());
-    results.iter().map(|sound| sound["name"].as_str().unwrap().to_owned()).collect()
+    results
+        .iter()
+        .map(|sound| sound["name"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 fn setup(files: &[&str]) -> Setup {
@@ -20,7 +23,12 @@ fn setup(files: &[&str]) -> Setup {
         let path = setup.sounds().join(name);
         fs::write(&path, "x").unwrap();
         let modified = UNIX_EPOCH + Duration::from_secs(1_500_000_000 + number as u64);
-        fs::File::options().write(true).open(path).unwrap().set_modified(modified).unwrap();
+        fs::File::options()
+            .write(true)
+            .open(path)
+            .unwrap()
+            .set_modified(modified)
+            .unwrap();
     }
     setup
 }
@@ -30,14 +38,24 @@ async fn sorted_and_paged_as_asked() {
     let server = setup(&["b.ogg", "ä.mp3", "B.wav", "a.flac"]).start().await;
     let token = server.token(id("1")).await;
     let by_name = ["B.wav", "a.flac", "b.ogg", "ä.mp3"];
-    for query in ["", "?sort=NAME", "?sort=name", "?sort=%4eame", "?from=0", "?other=1&sort=Name"] {
+    for query in [
+        "",
+        "?sort=NAME",
+        "?sort=name",
+        "?sort=%4eame",
+        "?from=0",
+        "?other=1&sort=Name",
+    ] {
         assert_eq!(names(&server, &token, query).await, by_name, "{query}");
     }
     for query in ["?sort=DATE", "?sort=date"] {
         let by_date = ["a.flac", "B.wav", "ä.mp3", "b.ogg"];
         assert_eq!(names(&server, &token, query).await, by_date, "{query}");
     }
-    assert_eq!(names(&server, &token, "?from=1&limit=2").await, &by_name[1..3]);
+    assert_eq!(
+        names(&server, &token, "?from=1&limit=2").await,
+        &by_name[1..3]
+    );
     assert_eq!(names(&server, &token, "?limit=999999999").await, by_name);
     for past in ["?from=4", "?from=999999999&limit=1"] {
         let answer = token.get(&server, &format!("/api/localsounds{past}")).await;
@@ -58,7 +76,9 @@ async fn files_come_and_go_without_a_restart() {
     assert_eq!(names(&server, &token, "").await, ["a.ogg", "b.ogg"]);
 
     fs::rename(folder.join("a.ogg"), folder.join("c.ogg")).unwrap();
-    server.until(|app| app.library.find("c").is_some() && app.library.find("a").is_none()).await;
+    server
+        .until(|app| app.library.find("c").is_some() && app.library.find("a").is_none())
+        .await;
 
     fs::remove_file(folder.join("b.ogg")).unwrap();
     server.until(|app| app.library.find("b").is_none()).await;

@@ -27,14 +27,24 @@ async fn cookies(server: &Server, user: UserId) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_bad_credential_gets_the_same_401() {
     let server = Setup::offline().start().await;
-    let Token { user, token, .. } = server.token(id("1")).await;
+    let Token {
+        user,
+        secret: token,
+        ..
+    } = server.token(id("1")).await;
     let revoked = server.token(user).await;
     server.app.tokens.revoke(user, revoked.id).await.unwrap();
-    let session = server.app.tokens.issue(user, Kind::Session).await.unwrap().token;
+    let session = server
+        .app
+        .tokens
+        .issue(user, Kind::Session)
+        .await
+        .unwrap()
+        .token;
     let bad = [
         basic(&format!("2:{token}")),
         basic(&format!("1:{}", "x".repeat(64))),
-        basic(&format!("1:{}", revoked.token)),
+        basic(&format!("1:{}", revoked.secret)),
         basic(&format!("1:{session}")),
         basic(&format!("1:{token}x")),
         basic(&format!("1{token}")),
@@ -61,7 +71,12 @@ async fn every_bad_credential_gets_the_same_401() {
     assert_eq!(anonymous.body, error_body(anonymous.status, "unauthorized"));
 
     let scheme = format!("bAsIc {}", STANDARD.encode(format!("1:{token}")));
-    assert_eq!(Answer::of(server.get(PATH).header("Authorization", scheme)).await.status, 200);
+    assert_eq!(
+        Answer::of(server.get(PATH).header("Authorization", scheme))
+            .await
+            .status,
+        200
+    );
     let twice = server
         .get(PATH)
         .header("Authorization", basic(&format!("1:{token}")))
@@ -76,7 +91,10 @@ async fn a_broken_header_beside_good_cookies_is_a_401() {
     let good = Answer::of(server.get(PATH).header("Cookie", &cookies)).await;
     assert_eq!(good.status, 200);
     for header in ["Basic !!!", "Bearer x", ""] {
-        let both = server.get(PATH).header("Cookie", &cookies).header("Authorization", header);
+        let both = server
+            .get(PATH)
+            .header("Cookie", &cookies)
+            .header("Authorization", header);
         assert_eq!(Answer::of(both).await.status, 401, "{header:?}");
     }
 }
@@ -95,7 +113,7 @@ async fn a_cookie_that_is_sent_twice_is_none() {
         assert_eq!(answer.status, 401, "{header}");
     }
     let api = server.token(id("1")).await;
-    let as_cookie = format!("token={}; userid=1", api.token);
+    let as_cookie = format!("token={}; userid=1", api.secret);
     let answer = Answer::of(server.get(PATH).header("Cookie", as_cookie)).await;
     assert_eq!(answer.status, 401, "an API token is no session");
 }
@@ -108,7 +126,11 @@ async fn each_use_extends_a_week_up_to_ninety_days() {
     server.clock.advance(7 * DAY - Duration::from_millis(1));
     assert_eq!(used.get(&server, PATH).await.status, 200);
     server.clock.advance(Duration::from_millis(1));
-    assert_eq!(unused.get(&server, PATH).await.status, 401, "a week after it was issued");
+    assert_eq!(
+        unused.get(&server, PATH).await.status,
+        401,
+        "a week after it was issued"
+    );
     for _ in 0..13 {
         server.clock.advance(6 * DAY);
         assert_eq!(used.get(&server, PATH).await.status, 200);
@@ -117,7 +139,11 @@ async fn each_use_extends_a_week_up_to_ninety_days() {
     server.clock.advance(5 * DAY - Duration::from_millis(1));
     assert_eq!(used.get(&server, PATH).await.status, 200);
     server.clock.advance(Duration::from_millis(1));
-    assert_eq!(used.get(&server, PATH).await.status, 401, "ninety days after it was issued");
+    assert_eq!(
+        used.get(&server, PATH).await.status,
+        401,
+        "ninety days after it was issued"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,7 +157,10 @@ async fn extensions_outlive_the_process() {
     let clock = first.clock.clone();
     let folder = first.stop().await;
 
-    let second = Setup::offline().set("YURI_DATABASE__URL", database).start_at(clock.clone()).await;
+    let second = Setup::offline()
+        .set("YURI_DATABASE__URL", database)
+        .start_at(clock.clone())
+        .await;
     clock.advance(6 * DAY);
     assert_eq!(token.get(&second, PATH).await.status, 200);
     second.stop().await;
@@ -148,7 +177,9 @@ async fn the_database_holds_no_token() {
         let path = file.unwrap().path();
         if path.is_file() {
             let bytes = std::fs::read(&path).unwrap();
-            let found = bytes.windows(64).any(|window| window == token.token.as_bytes());
+            let found = bytes
+                .windows(64)
+                .any(|window| window == token.secret.as_bytes());
             assert!(!found, "{}", path.display());
         }
     }
@@ -156,9 +187,14 @@ async fn the_database_holds_no_token() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_make_list_and_revoke_named_tokens() {
-    let server = Setup::with_discord().set("YURI_LIMITS__BURST", "100").start().await;
+    let server = Setup::with_discord()
+        .set("YURI_LIMITS__BURST", "100")
+        .start()
+        .await;
     let browser = Browser::login(&server, "ada").await;
-    let created = browser.post("/api/tokens", r#"{"name":" stream deck "}"#).await;
+    let created = browser
+        .post("/api/tokens", r#"{"name":" stream deck "}"#)
+        .await;
     assert_eq!(created.status, 200);
     let body = created.json();
     let token = body["token"].as_str().unwrap().to_owned();
@@ -200,17 +236,35 @@ async fn sessions_make_list_and_revoke_named_tokens() {
     }
     "#);
 
-    let deck = Token { user: ada, id: 2, token };
+    let deck = Token {
+        user: ada,
+        id: 2,
+        secret: token,
+    };
     let own = deck.get(&server, "/api/tokens").await.json();
-    assert_eq!((&own["n"], &own["results"][0]["id"]), (&1.into(), &"2".into()), "sees itself alone");
+    assert_eq!(
+        (&own["n"], &own["results"][0]["id"]),
+        (&1.into(), &"2".into()),
+        "sees itself alone"
+    );
     let made = deck.post(&server, "/api/tokens", r#"{"name":"x"}"#).await;
-    assert_eq!((made.status.as_u16(), made.error().as_str()), (403, "log in with a browser to make a token"));
+    assert_eq!(
+        (made.status.as_u16(), made.error().as_str()),
+        (403, "log in with a browser to make a token")
+    );
     let other = Answer::of(deck.sign(server.request(Method::DELETE, "/api/tokens/1"))).await;
     assert_eq!(other.status, 404, "revokes itself alone");
 
     let revoked = Answer::of(browser.own_request(Method::DELETE, "/api/tokens/2")).await;
-    assert_eq!((revoked.status.as_u16(), revoked.body.as_str()), (200, "{}"));
-    assert_eq!(deck.get(&server, PATH).await.status, 401, "at once, remembered or not");
+    assert_eq!(
+        (revoked.status.as_u16(), revoked.body.as_str()),
+        (200, "{}")
+    );
+    assert_eq!(
+        deck.get(&server, PATH).await.status,
+        401,
+        "at once, remembered or not"
+    );
     let again = Answer::of(browser.own_request(Method::DELETE, "/api/tokens/2")).await;
     assert_eq!(again.status, 404);
 }
@@ -230,17 +284,29 @@ async fn nobody_touches_anothers_tokens() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_named_tokens_are_enough() {
-    let server = Setup::with_discord().set("YURI_LIMITS__BURST", "100").start().await;
+    let server = Setup::with_discord()
+        .set("YURI_LIMITS__BURST", "100")
+        .start()
+        .await;
     let browser = Browser::login(&server, "ada").await;
     for number in 0..10 {
-        let answer = browser.post("/api/tokens", &format!(r#"{{"name":"{number}"}}"#)).await;
+        let answer = browser
+            .post("/api/tokens", &format!(r#"{{"name":"{number}"}}"#))
+            .await;
         assert_eq!(answer.status, 200);
     }
     let refused = browser.post("/api/tokens", r#"{"name":"one more"}"#).await;
     assert_eq!(refused.status, 409);
-    assert_eq!(refused.error(), "you have 10 named tokens, revoke one first");
+    assert_eq!(
+        refused.error(),
+        "you have 10 named tokens, revoke one first"
+    );
     let callback = browser.approve("/token", "ada").await;
-    assert_eq!(browser.open(&callback).await.status, 200, "a token without a name is not counted");
+    assert_eq!(
+        browser.open(&callback).await.status,
+        200,
+        "a token without a name is not counted"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -275,7 +341,10 @@ async fn cookies_change_nothing_for_another_sites_page() {
     ];
     for request in refused {
         let answer = Answer::of(request).await;
-        assert_eq!((answer.status.as_u16(), answer.error().as_str()), (403, "forbidden"));
+        assert_eq!(
+            (answer.status.as_u16(), answer.error().as_str()),
+            (403, "forbidden")
+        );
     }
     let admitted = [
         post().header("Origin", SITE),
@@ -289,18 +358,40 @@ async fn cookies_change_nothing_for_another_sites_page() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_names_are_refused() {
-    let server = Setup::with_discord().set("YURI_LIMITS__BURST", "100").start().await;
+    let server = Setup::with_discord()
+        .set("YURI_LIMITS__BURST", "100")
+        .start()
+        .await;
     let browser = Browser::login(&server, "ada").await;
     let long = format!(r#"{{"name":"{}"}}"#, "x".repeat(65));
-    for body in [r#"{"name":""}"#, r#"{"name":"  "}"#, r#"{"name":"a\nb"}"#, &long] {
+    for body in [
+        r#"{"name":""}"#,
+        r#"{"name":"  "}"#,
+        r#"{"name":"a\nb"}"#,
+        &long,
+    ] {
         let answer = browser.post("/api/tokens", body).await;
-        assert_eq!((answer.status.as_u16(), answer.error().as_str()), (400, "name must be 1 to 64 characters"));
+        assert_eq!(
+            (answer.status.as_u16(), answer.error().as_str()),
+            (400, "name must be 1 to 64 characters")
+        );
     }
     let too_large = format!(r#"{{"name":"{}"}}"#, "x".repeat(70_000));
     assert_eq!(browser.post("/api/tokens", &too_large).await.status, 413);
-    for body in ["", "{", "[]", r#"{"name":1}"#, r#"{"name":"x","admin":true}"#, "{}"] {
+    for body in [
+        "",
+        "{",
+        "[]",
+        r#"{"name":1}"#,
+        r#"{"name":"x","admin":true}"#,
+        "{}",
+    ] {
         let answer = browser.post("/api/tokens", body).await;
-        assert_eq!((answer.status.as_u16(), answer.error().as_str()), (400, "bad request"), "{body}");
+        assert_eq!(
+            (answer.status.as_u16(), answer.error().as_str()),
+            (400, "bad request"),
+            "{body}"
+        );
     }
     for id in ["0x1", "-1", "abc", "1234567890123456789", "%00"] {
         let path = format!("/api/tokens/{id}");

@@ -12,7 +12,9 @@ pub struct Browser {
 impl Browser {
     /// A fresh one.
     pub fn new(server: &Server) -> Self {
-        Self { client: server.client_builder().cookie_store(true).build().unwrap() }
+        Self {
+            client: server.client_builder().cookie_store(true).build().unwrap(),
+        }
     }
 
     /// Logs `name` in.
@@ -58,6 +60,11 @@ impl Browser {
     /// Sends a `POST` of JSON as the server's own page does.
     pub async fn post(&self, path: &str, body: &str) -> Answer {
         let request = self.own_request(Method::POST, path);
-        Answer::of(request.header("Content-Type", "application/json").body(body.to_owned())).await
+        Answer::of(
+            request
+                .header("Content-Type", "application/json")
+                .body(body.to_owned()),
+        )
+        .await
     }
 }

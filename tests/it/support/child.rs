@@ -8,7 +8,9 @@ const VARIABLE: &str = "SSL_CERT_FILE";
 
 /// Where the simulated Discord of this process writes its authority, if voice is wanted.
 pub fn authority_path() -> Option<PathBuf> {
-    std::env::var_os("YURI_TEST_VOICE").and_then(|_| std::env::var_os(VARIABLE)).map(PathBuf::from)
+    std::env::var_os("YURI_TEST_VOICE")
+        .and_then(|_| std::env::var_os(VARIABLE))
+        .map(PathBuf::from)
 }
 
 /// Runs the test `name` (its full path) in a process that trusts the simulated Discord of its own;

@@ -62,13 +62,22 @@ impl Setup {
             ("YURI_SOUNDS__DIR", path("sounds")),
             ("YURI_DISCORD__VOICE_SETTLE_MS", "0".to_owned()),
         ];
-        let settings = settings.map(|(key, value)| (key.to_owned(), value)).to_vec();
-        Self { settings, folder, sim: false }
+        let settings = settings
+            .map(|(key, value)| (key.to_owned(), value))
+            .to_vec();
+        Self {
+            settings,
+            folder,
+            sim: false,
+        }
     }
 
     /// A server whose bot is connected to a simulated Discord.
     pub fn with_discord() -> Self {
-        Self { sim: true, ..Self::offline() }
+        Self {
+            sim: true,
+            ..Self::offline()
+        }
     }
 
     /// Adds a setting, by its variable.
@@ -95,7 +104,10 @@ impl Setup {
     /// The same with a clock of the test's.
     pub async fn start_at(mut self, clock: Clock) -> Server {
         let sim = if self.sim {
-            let settings = Settings { authority_path: child::authority_path(), ..Settings::default() };
+            let settings = Settings {
+                authority_path: child::authority_path(),
+                ..Settings::default()
+            };
             let sim = Sim::start(settings).await.unwrap();
             for flow in ["login", "token"] {
                 sim.add_redirect_uri(&format!("{SITE}/{flow}/authorize"));
@@ -130,7 +142,9 @@ impl Setup {
             folder: self.folder,
         };
         if server.sim.is_some() {
-            server.until(|app| app.guilds.gateway().guilds().is_some()).await;
+            server
+                .until(|app| app.guilds.gateway().guilds().is_some())
+                .await;
         }
         server
     }
@@ -142,7 +156,12 @@ async fn launch(app: Arc<App>) -> (SocketAddr, Shutdown, JoinHandle<()>) {
     let liftoff = AdHoc::on_liftoff("address", move |rocket| {
         let config = rocket.config();
         let address = SocketAddr::new(config.address, config.port);
-        tell.lock().unwrap().take().unwrap().send((address, rocket.shutdown())).unwrap();
+        tell.lock()
+            .unwrap()
+            .take()
+            .unwrap()
+            .send((address, rocket.shutdown()))
+            .unwrap();
         Box::pin(async {})
     });
     let launched = tokio::spawn(async move {
@@ -173,11 +192,6 @@ impl Server {
         self.folder.path().join("sounds")
     }
 
-    /// The data folder.
-    pub fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
-    }
-
     /// A client that follows no redirects and keeps no cookies.
     pub fn client(&self) -> Client {
         self.client_builder().build().unwrap()
@@ -204,7 +218,11 @@ impl Server {
     pub async fn token(&self, user: UserId) -> Token {
         self.add_user(user, &[]).await;
         let issued = self.app.tokens.issue(user, Kind::Api).await.unwrap();
-        Token { user, id: issued.id, token: issued.token }
+        Token {
+            user,
+            id: issued.id,
+            secret: issued.token,
+        }
     }
 
     /// Keeps a user as a login would.
@@ -251,13 +269,13 @@ impl Server {
 pub struct Token {
     pub user: UserId,
     pub id: i64,
-    pub token: String,
+    pub secret: String,
 }
 
 impl Token {
     /// Authorises a request with it.
     pub fn sign(&self, request: RequestBuilder) -> RequestBuilder {
-        request.basic_auth(self.user, Some(&self.token))
+        request.basic_auth(self.user, Some(&self.secret))
     }
 
     /// Sends a `GET` with it and reads the answer.
@@ -268,7 +286,12 @@ impl Token {
     /// Sends a `POST` of JSON with it and reads the answer.
     pub async fn post(&self, server: &Server, path: &str, body: &str) -> Answer {
         let request = self.sign(server.request(Method::POST, path));
-        Answer::of(request.header("Content-Type", "application/json").body(body.to_owned())).await
+        Answer::of(
+            request
+                .header("Content-Type", "application/json")
+                .body(body.to_owned()),
+        )
+        .await
     }
 }
 
@@ -285,12 +308,18 @@ impl Answer {
     pub async fn of(request: RequestBuilder) -> Self {
         let answer = request.send().await.unwrap();
         let (status, headers) = (answer.status(), answer.headers().clone());
-        Self { status, headers, body: answer.text().await.unwrap() }
+        Self {
+            status,
+            headers,
+            body: answer.text().await.unwrap(),
+        }
     }
 
     /// A header, or the empty text.
     pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
     }
 
     /// Limit, remaining and reset, as sent; nothing where they are not.
@@ -310,7 +339,10 @@ impl Answer {
 
     /// The message of an error of the form that every error has; checks the form to the byte.
     pub fn error(&self) -> String {
-        let message = self.json()["error"]["message"].as_str().expect("an error").to_owned();
+        let message = self.json()["error"]["message"]
+            .as_str()
+            .expect("an error")
+            .to_owned();
         assert_eq!(self.body, error_body(self.status, &message));
         assert_eq!(self.header("content-type"), "application/json");
         message
