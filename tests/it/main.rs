@@ -16,6 +16,7 @@
 mod support;
 
 mod bot;
+mod cli;
 mod config;
 mod db;
 mod http;

@@ -46,8 +46,10 @@ async fn postgres(url: &str) -> Db {
     tokio::task::spawn_blocking(move || {
         use diesel::Connection as _;
         let mut conn = diesel::PgConnection::establish(&url).unwrap();
-        conn.batch_execute(&format!("CREATE SCHEMA {schema}"))
-            .unwrap();
+        conn.batch_execute(&format!(
+            "DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}"
+        ))
+        .unwrap();
         tx.send(Db::open(&DatabaseUrl::parse(&own).unwrap()).unwrap())
             .ok()
             .unwrap();

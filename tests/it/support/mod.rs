@@ -260,7 +260,18 @@ impl Server {
         if let Some(sim) = self.sim.take() {
             sim.shutdown().await;
         }
-        self.folder
+        let lock = self.folder.path().join("data/yuri.sqlite3.lock");
+        let Self { app, folder, .. } = self;
+        drop(app);
+        // In a process of its own the database would be free now. In this one the last tasks of
+        // the Discord client may hold the player for another moment.
+        let freed = tokio::time::timeout(Duration::from_secs(20), async {
+            while lock.exists() && std::fs::File::open(&lock).unwrap().try_lock().is_err() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        freed.await.expect("the database is let go of");
+        folder
     }
 }
 

@@ -1,0 +1,203 @@
+//! The program as people start it.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, Url};
+use serde_json::Value;
+
+fn yuri(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_yuri"));
+    for (name, _) in std::env::vars() {
+        if name.starts_with("YURI_") || name.starts_with("ROCKET_") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped());
+    command
+}
+
+/// Ends a process as a supervisor does, and checks that it ends well and soon.
+fn terminate(mut process: Child) -> String {
+    let pid = process.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let until = Instant::now() + Duration::from_secs(20);
+    while process.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < until, "it ends in time");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let output = process.wait_with_output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{}: {errors}", output.status);
+    errors
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demonstration_plays_a_sound_for_a_login_through_the_real_redirects() {
+    let mut demo = yuri(&["demo", "--json", "--port", "0"]).spawn().unwrap();
+    let mut output = BufReader::new(demo.stdout.take().unwrap());
+    let line = tokio::task::spawn_blocking(move || {
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        line
+    });
+    let ready: Value = serde_json::from_str(&line.await.unwrap()).unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let (web, guild) = (text(&ready["web"]), text(&ready["guilds"][0]["id"]));
+    assert_eq!(ready["guilds"].as_array().unwrap().len(), 2);
+    let authority = std::path::PathBuf::from(text(&ready["ca"]));
+    assert!(authority.exists());
+
+    let browser = Client::builder()
+        .cookie_store(true)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    let location =
+        |answer: &reqwest::Response| answer.headers()["location"].to_str().unwrap().to_owned();
+    let start = browser.get(format!("{web}/login")).send().await.unwrap();
+    let mut page = Url::parse(&location(&start)).unwrap();
+    assert!(page.as_str().starts_with(&text(&ready["discord"])));
+    page.query_pairs_mut().append_pair("login_hint", "ada");
+    let approved = browser.get(page).send().await.unwrap();
+    let done = browser.get(location(&approved)).send().await.unwrap();
+    assert_eq!(
+        (done.status().as_u16(), location(&done).as_str()),
+        (307, "/")
+    );
+
+    let board = browser
+        .get(&web)
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    assert!(board.contains("data-sound=\"airhorn.mp3\""), "{board}");
+    let played: Value = browser
+        .post(format!("{web}/api/guilds/{guild}/play"))
+        .header("Origin", &web)
+        .header("Content-Type", "application/json")
+        .body(r#"{"sound":"airhorn.mp3","source":"local"}"#)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(played["state"], "playing", "{played}");
+    assert_eq!(played["channel_id"], ready["guilds"][0]["voice_channel"]);
+    let read = async |path: String| -> Value {
+        browser
+            .get(format!("{web}{path}"))
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap()
+    };
+    let logged = read(format!("/api/logs/{guild}")).await;
+    assert_eq!(logged["results"][0]["user_id"], ready["users"]["ada"]);
+    assert_eq!(logged["results"][0]["sound"], "airhorn");
+    assert_eq!(
+        read(format!("/api/stats/{guild}")).await["results"][0]["count"],
+        1
+    );
+
+    terminate(demo);
+    assert!(!authority.exists(), "everything it made is removed");
+}
+
+#[test]
+fn wrong_settings_stop_the_start_and_are_all_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = yuri(&["serve"])
+        .current_dir(folder.path())
+        .env("ROCKET_PORT", "0x50")
+        .env("YURI_LIMITS__BURST", "none")
+        .env("YURI_DISCORD__BOT_TOKEN", "hunter2 hunter2")
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let told = String::from_utf8(output.stderr).unwrap();
+    insta::assert_snapshot!(told, @r"
+    yuri: the configuration has faults:
+      port (from ROCKET_PORT): `0x50` is not a port
+      discord.bot_token (from YURI_DISCORD__BOT_TOKEN): the value has characters that no such secret has
+      limits.burst (from YURI_LIMITS__BURST): `none` is not a number from 1 to 4294967295
+    ");
+    assert_eq!(
+        std::fs::read_dir(folder.path()).unwrap().count(),
+        0,
+        "nothing was made"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_ends_in_order_when_it_is_told_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let server = yuri(&[])
+        .current_dir(folder.path())
+        .env("ROCKET_PORT", port.to_string())
+        .spawn()
+        .unwrap();
+    let alive = format!("http://127.0.0.1:{port}/alive");
+    let until = Instant::now() + Duration::from_secs(20);
+    while reqwest::get(&alive).await.is_err() {
+        assert!(Instant::now() < until, "it starts in time");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let key = folder.path().join("data/keys/cookies");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&key.metadata().unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+
+    let second = yuri(&["serve"])
+        .current_dir(folder.path())
+        .env("ROCKET_PORT", "0")
+        .output()
+        .unwrap();
+    assert!(!second.status.success());
+    let told = String::from_utf8(second.stderr).unwrap();
+    assert!(
+        told.contains("another process uses the database data/yuri.sqlite3"),
+        "{told}"
+    );
+
+    let log = terminate(server);
+    assert!(log.contains("stopping"), "{log}");
+}
+
+#[test]
+fn the_help_names_the_commands() {
+    let mut process = yuri(&["--help"]).spawn().unwrap();
+    let mut help = String::new();
+    process
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut help)
+        .unwrap();
+    assert!(process.wait().unwrap().success());
+    for command in ["serve", "demo"] {
+        assert!(help.contains(command), "{help}");
+    }
+    assert!(!help.contains("decode-worker"), "{help}");
+}
