@@ -1,7 +1,8 @@
 //! `yuri serve`: the server, until it is told to stop.
 
-use std::env;
-use std::process::ExitCode;
+use std::path::PathBuf;
+use std::process::{self, ExitCode};
+use std::{env, io};
 
 use rocket::fairing::AdHoc;
 use tokio::io::AsyncReadExt as _;
@@ -27,15 +28,23 @@ pub(super) fn run(options: &Options) -> ExitCode {
         Err(faults) => return complain(&faults),
     };
     telemetry::start(&config.log);
-    let ended = rocket::async_main(serve(config, options.until_input_ends));
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => complain(&*error),
-    }
+    let until_input_ends = options.until_input_ends;
+    rocket::async_main(async move {
+        let code = match serve(config, until_input_ends).await {
+            Ok(()) => 0,
+            Err(error) => {
+                complain(&*error);
+                1
+            }
+        };
+        // Everything is written and left. What is still there, like a read of standard input or
+        // the Discord client's last farewell, must not keep the process.
+        process::exit(code)
+    })
 }
 
 async fn serve(config: Config, until_input_ends: bool) -> Result<(), Box<dyn std::error::Error>> {
-    let worker = env::current_exe()?;
+    let worker = worker()?;
     let public_url = config.public_url.join("/");
     for name in config.discord.missing() {
         tracing::warn!("{name} is not set: the bot is off and nobody can log in");
@@ -57,4 +66,14 @@ async fn serve(config: Config, until_input_ends: bool) -> Result<(), Box<dyn std
     tracing::info!("stopping");
     running.stop().await;
     ended.map(drop).map_err(Into::into)
+}
+
+/// This program, to be started again as the decoder: by a name that stays right when the file is
+/// replaced under the running server.
+fn worker() -> io::Result<PathBuf> {
+    if cfg!(target_os = "linux") {
+        Ok("/proc/self/exe".into())
+    } else {
+        env::current_exe()
+    }
 }
