@@ -123,6 +123,9 @@ fn count_sound(conn: &mut AnyConnection, guild: i64, sound: &str) -> QueryResult
 
 /// A guild's plays, newest first, from the `from`-th on. Seed 004, Get Play Log.
 ///
+/// One statement finds the guild's bounds and the page: each statement is a transaction of its
+/// own, and its locks cost more than its rows.
+///
 /// # Errors
 /// The database's.
 pub fn page(
@@ -131,42 +134,47 @@ pub fn page(
     from: u32,
     limit: u32,
 ) -> QueryResult<Page<Play>> {
-    let guild = guild.to_db();
-    let bounds: Option<(i64, i64)> = guild_counters::table
-        .find(guild)
-        .select((guild_counters::first_seq, guild_counters::last_seq))
-        .first(conn)
-        .optional()?;
-    let Some((first_seq, last_seq)) = bounds else {
-        return Ok(Page {
-            entries: Vec::new(),
-            total: 0,
-        });
-    };
-    let total = last_seq - first_seq + 1;
-    if i64::from(from) >= total {
-        return Ok(Page {
-            entries: Vec::new(),
-            total,
-        });
-    }
-    let entries = plays::table
-        .filter(plays::guild_id.eq(guild))
-        .filter(plays::seq.le(last_seq - i64::from(from)))
+    let rows: Vec<(i64, i64, Play)> = guild_counters::table
+        .inner_join(
+            plays::table.on(plays::guild_id
+                .eq(guild_counters::guild_id)
+                .and(plays::seq.le(guild_counters::last_seq - i64::from(from)))),
+        )
+        .filter(guild_counters::guild_id.eq(guild.to_db()))
         .order(plays::seq.desc())
         .limit(limit.into())
         .select((
-            plays::time_ms,
-            plays::user_id,
-            plays::user_tag,
-            plays::source,
-            plays::sound,
+            guild_counters::first_seq,
+            guild_counters::last_seq,
+            (
+                plays::time_ms,
+                plays::user_id,
+                plays::user_tag,
+                plays::source,
+                plays::sound,
+            ),
         ))
         .load(conn)?;
+    let total = match rows.first() {
+        Some((first_seq, last_seq, _)) => last_seq - first_seq + 1,
+        None => count(conn, guild)?,
+    };
+    let entries = rows.into_iter().map(|(_, _, play)| play).collect();
     Ok(Page { entries, total })
 }
 
-/// A guild's local sounds by how often they were played, ties by name. Seed 004, Get Play Stats.
+/// How many plays of a guild are kept.
+fn count(conn: &mut AnyConnection, guild: GuildId) -> QueryResult<i64> {
+    let bounds: Option<(i64, i64)> = guild_counters::table
+        .find(guild.to_db())
+        .select((guild_counters::first_seq, guild_counters::last_seq))
+        .first(conn)
+        .optional()?;
+    Ok(bounds.map_or(0, |(first_seq, last_seq)| last_seq - first_seq + 1))
+}
+
+/// A guild's local sounds by how often they were played, ties by name, and how many there are.
+/// Seed 004, Get Play Stats.
 ///
 /// # Errors
 /// The database's.
@@ -175,20 +183,18 @@ pub fn top_sounds(
     guild: GuildId,
     limit: u32,
 ) -> QueryResult<Page<(String, i64)>> {
-    let guild = guild.to_db();
-    let total: Option<i64> = guild_counters::table
-        .find(guild)
-        .select(guild_counters::sounds)
-        .first(conn)
-        .optional()?;
-    let entries = sound_counts::table
-        .filter(sound_counts::guild_id.eq(guild))
+    let rows: Vec<(i64, (String, i64))> = guild_counters::table
+        .inner_join(sound_counts::table.on(sound_counts::guild_id.eq(guild_counters::guild_id)))
+        .filter(guild_counters::guild_id.eq(guild.to_db()))
         .order((sound_counts::count.desc(), sound_counts::sound.asc()))
         .limit(limit.into())
-        .select((sound_counts::sound, sound_counts::count))
+        .select((
+            guild_counters::sounds,
+            (sound_counts::sound, sound_counts::count),
+        ))
         .load(conn)?;
-    Ok(Page {
-        entries,
-        total: total.unwrap_or(0),
-    })
+    // A limit is at least 1, so no rows are no sounds.
+    let total = rows.first().map_or(0, |(sounds, _)| *sounds);
+    let entries = rows.into_iter().map(|(_, entry)| entry).collect();
+    Ok(Page { entries, total })
 }

@@ -86,6 +86,8 @@ diesel::table! {
     }
 }
 
+diesel::allow_tables_to_appear_in_same_query!(guild_counters, plays, sound_counts);
+
 diesel::table! {
     /// How often each local sound was played.
     sound_counts (guild_id, sound) {

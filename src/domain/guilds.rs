@@ -146,17 +146,20 @@ impl Guilds {
     /// [`Error::NOT_A_MEMBER`] whatever the reason; [`Error::Unavailable`] while the bot has not
     /// connected yet; what Discord's failures map to otherwise.
     pub async fn check_member(&self, guild: GuildId, user: UserId) -> Result<(), Error> {
-        if self.discord.is_none() {
-            return self.check_last_login(guild, user).await;
+        if self.discord.is_some() {
+            self.check_bot(guild)?;
         }
-        self.check_bot(guild)?;
         let now = self.clock.monotonic();
         if let Some(seen) = self.members.get(&(guild, user)).await
             && now.saturating_sub(seen.at) < MEMBER_LIFETIME
         {
             return seen.member.map(|_| ()).ok_or(Error::NOT_A_MEMBER);
         }
-        self.read_member(guild, user).await.map(|_| ())
+        if self.discord.is_some() {
+            self.read_member(guild, user).await.map(drop)
+        } else {
+            self.read_last_login(guild, user).await.map(drop)
+        }
     }
 
     /// The member as Discord has it now: what every change in a guild is checked against.
@@ -200,23 +203,30 @@ impl Guilds {
     async fn read_member(&self, guild: GuildId, user: UserId) -> Result<Member, Error> {
         let discord = self.discord.as_ref().ok_or(Error::NOT_A_MEMBER)?;
         let member = discord.find_member(guild, user).await?;
+        self.remember(guild, user, member).await
+    }
+
+    /// What stands in for Discord where no bot is configured.
+    async fn read_last_login(&self, guild: GuildId, user: UserId) -> Result<Member, Error> {
+        let was_member = self
+            .db
+            .quick(move |conn| users::was_in_guild(conn, user, guild))
+            .await?;
+        self.remember(guild, user, was_member.then(|| Member::new(None)))
+            .await
+    }
+
+    async fn remember(
+        &self,
+        guild: GuildId,
+        user: UserId,
+        member: Option<Member>,
+    ) -> Result<Member, Error> {
         let seen = Seen {
             at: self.clock.monotonic(),
             member: member.clone(),
         };
         self.members.insert((guild, user), seen).await;
         member.ok_or(Error::NOT_A_MEMBER)
-    }
-
-    async fn check_last_login(&self, guild: GuildId, user: UserId) -> Result<(), Error> {
-        let was_member = self
-            .db
-            .quick(move |conn| users::was_in_guild(conn, user, guild))
-            .await?;
-        if was_member {
-            Ok(())
-        } else {
-            Err(Error::NOT_A_MEMBER)
-        }
     }
 }

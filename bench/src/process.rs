@@ -1,0 +1,109 @@
+//! What Linux says about processes: processor time, memory, the core they run on.
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// The unit of processor time in `/proc`; 100 a second on every Linux of today.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Memory of a process, in bytes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Memory {
+    /// Resident pages of every kind.
+    pub(crate) resident: u64,
+    /// Of those, pages of mapped files: the program itself and the database.
+    pub(crate) files: u64,
+}
+
+/// Processor time that a process with all its threads has used, in user and kernel mode.
+pub(crate) fn processor_time(pid: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name in the second field may itself hold spaces and brackets.
+    let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
+    let ticks = fields
+        .split(' ')
+        .skip(11)
+        .take(2)
+        .filter_map(|field| field.parse::<u32>().ok());
+    TICK * ticks.sum::<u32>()
+}
+
+/// Memory of a process now.
+pub(crate) fn memory(pid: u32) -> Memory {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let kibibytes = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok())
+            .unwrap_or(0)
+    };
+    Memory {
+        resident: kibibytes("VmRSS:") * 1024,
+        files: kibibytes("RssFile:") * 1024,
+    }
+}
+
+/// How much other work the machine has, as an average over the last minute.
+pub(crate) fn load_average() -> f64 {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ')
+        .next()
+        .and_then(|first| first.parse().ok())
+        .unwrap_or(0.0)
+}
+
+/// A command that runs on one core only, where `taskset` is there to arrange it.
+pub(crate) fn pinned(core: u32, program: &std::path::Path) -> Command {
+    if can_pin() {
+        let mut command = Command::new("taskset");
+        command.arg("-c").arg(core.to_string()).arg(program);
+        command
+    } else {
+        Command::new(program)
+    }
+}
+
+/// Keeps this process on one core, away from the servers.
+pub(crate) fn pin_self(core: u32) {
+    if can_pin() {
+        let pid = std::process::id().to_string();
+        let status = Command::new("taskset")
+            .args(["-c", "-p", &core.to_string(), &pid])
+            .stdout(Stdio::null())
+            .status();
+        if !status.is_ok_and(|status| status.success()) {
+            eprintln!("bench: the load could not be kept on core {core}");
+        }
+    }
+}
+
+/// Whether processes can be pinned: with one core or without `taskset` they are not.
+pub(crate) fn can_pin() -> bool {
+    let cores = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let several = cores
+        .lines()
+        .filter(|line| line.starts_with("processor"))
+        .count()
+        > 1;
+    let version = Command::new("taskset")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status();
+    several && version.is_ok_and(|status| status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_has_memory_and_uses_time() {
+        let pid = std::process::id();
+        assert!(memory(pid).resident > memory(pid).files);
+        let start = std::time::Instant::now();
+        while start.elapsed() < Duration::from_millis(60) {
+            std::hint::spin_loop();
+        }
+        assert!(processor_time(pid) >= TICK);
+    }
+}
