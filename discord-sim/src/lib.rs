@@ -45,6 +45,7 @@ mod rest;
 mod settings;
 mod sim;
 mod state;
+mod stop;
 mod voice;
 mod websocket;
 mod world;

@@ -1,6 +1,7 @@
 //! Watching the bot: its requests, its commands, where it is and what it is heard to play.
 //!
-//! "The bot" is the first application's; waiting never polls.
+//! "The bot" is the first application's unless the handle is [`for_bot`](Sim::for_bot)
+//! another; waiting never polls.
 
 use std::time::{Duration, Instant};
 
@@ -25,13 +26,13 @@ impl Sim {
     /// The commands the bot has registered, global ones and those of guilds, as REST
     /// returns them.
     pub fn commands(&self) -> Vec<Value> {
-        let bot = self.application().id;
+        let bot = self.bot;
         self.shared.read(|state| state.commands.all_of(bot))
     }
 
     /// Waits until the bot has registered a command of this name.
     pub async fn wait_command(&self, name: &str, timeout: Duration) -> bool {
-        let bot = self.application().id;
+        let bot = self.bot;
         let named = |command: &Value| command["name"] == name;
         self.shared
             .wait_for(timeout, |state| {
@@ -49,7 +50,7 @@ impl Sim {
 
     /// Waits until the bot is logged in and has been told of all its guilds.
     pub async fn wait_bot_ready(&self, timeout: Duration) -> bool {
-        let bot = self.application().id;
+        let bot = self.bot;
         let ready = self
             .shared
             .wait_for(timeout, |state| state.sessions.is_ready(bot).then_some(()));
@@ -58,7 +59,7 @@ impl Sim {
 
     /// The voice channel the bot is shown in.
     pub fn bot_voice_channel(&self, guild: u64) -> Option<u64> {
-        let bot = self.application().id;
+        let bot = self.bot;
         self.shared
             .read(|state| Some(state.find_guild(guild)?.voice.get(&bot)?.channel))
     }
@@ -70,7 +71,7 @@ impl Sim {
         channel: Option<u64>,
         timeout: Duration,
     ) -> bool {
-        let bot = self.application().id;
+        let bot = self.bot;
         let arrived = self.shared.wait_for(timeout, |state| {
             let now = state.find_guild(guild)?.voice.get(&bot)?.channel;
             let there = channel.is_none_or(|channel| channel == now);
@@ -81,7 +82,7 @@ impl Sim {
 
     /// Waits until the bot is in no voice channel of the guild.
     pub async fn wait_bot_out_of_voice(&self, guild: u64, timeout: Duration) -> bool {
-        let bot = self.application().id;
+        let bot = self.bot;
         let left = self.shared.wait_for(timeout, |state| {
             (!state.find_guild(guild)?.voice.contains_key(&bot)).then_some(())
         });
@@ -90,21 +91,14 @@ impl Sim {
 
     /// What the bot was heard to play in a guild.
     pub fn heard(&self, guild: u64) -> Heard {
-        self.heard_from(self.application().id, guild)
-    }
-
-    /// What one of several bots was heard to play in a guild.
-    pub fn heard_from(&self, bot: u64, guild: u64) -> Heard {
         self.shared
             .hub
-            .read(guild, bot, |recording| recording.heard(Instant::now()))
+            .read(guild, self.bot, |recording| recording.heard(Instant::now()))
     }
 
     /// Forgets what was heard in a guild; the next sound is number 0 again.
     pub fn clear_heard(&self, guild: u64) {
-        self.shared
-            .hub
-            .change(guild, self.application().id, Recording::clear);
+        self.shared.hub.change(guild, self.bot, Recording::clear);
     }
 
     /// Waits until the `n`-th sound, counted from 0, has ended.
@@ -114,13 +108,13 @@ impl Sim {
         n: usize,
         timeout: Duration,
     ) -> Option<Utterance> {
-        let bot = self.application().id;
+        let bot = self.bot;
         wait_utterance(&self.shared, guild, bot, n, timeout).await
     }
 
     /// Waits until so many packets have come.
     pub async fn wait_packets(&self, guild: u64, at_least: usize, timeout: Duration) -> bool {
-        let bot = self.application().id;
+        let bot = self.bot;
         let hub = &self.shared.hub;
         let mut heard = hub.subscribe();
         let enough = || hub.read(guild, bot, |recording| recording.packets() >= at_least);

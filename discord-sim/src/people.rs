@@ -21,16 +21,7 @@ impl Sim {
 
     /// A member leaves voice; a bot is disconnected, as an administrator would.
     pub fn leave_voice(&self, user: u64, guild: u64) -> Result<(), SimError> {
-        self.shared.change(|state| {
-            let entry = state
-                .find_guild(guild)
-                .ok_or(SimError::UnknownGuild(guild))?;
-            if !entry.voice.contains_key(&user) {
-                return Err(SimError::NotInVoice { user, guild });
-            }
-            state.unseat(guild, user);
-            Ok(())
-        })
+        self.shared.change(|state| state.person_leaves(user, guild))
     }
 
     /// Adds a person to the world.
@@ -49,14 +40,14 @@ impl Sim {
         self.shared.change(|state| state.remove_member(guild, user))
     }
 
-    /// The first application's bot is invited into a guild.
+    /// The bot is invited into a guild.
     pub fn add_bot(&self, guild: u64) -> Result<(), SimError> {
-        self.add_member(self.application().id, guild)
+        self.add_member(self.bot, guild)
     }
 
-    /// The first application's bot is thrown out of a guild.
+    /// The bot is thrown out of a guild.
     pub fn remove_bot(&self, guild: u64) -> Result<(), SimError> {
-        self.remove_member(self.application().id, guild)
+        self.remove_member(self.bot, guild)
     }
 
     /// Times a member out until a moment in Unix milliseconds, or no longer.
@@ -150,7 +141,8 @@ impl Sim {
         self.shared.change(|state| state.grants.withdraw(user));
     }
 
-    /// A member uses a slash command in the guild's first text channel; waits for the reply.
+    /// A member uses a slash command of the bot in the guild's first text channel, or in the
+    /// first voice channel's chat if there is none; waits for the reply.
     ///
     /// `command` is the name, with subcommands after spaces. The reply is the first message,
     /// or what replaces "thinking..." if the bot defers.
@@ -169,8 +161,10 @@ impl Sim {
         command: &str,
         options: &[(&str, &str)],
     ) -> Result<Reply, SimError> {
+        let bot = Some(self.bot);
         self.shared
             .slash(&Use {
+                bot,
                 user,
                 guild,
                 command,
@@ -193,15 +187,15 @@ impl Sim {
         option: &str,
         partial: &str,
     ) -> Result<Vec<Choice>, SimError> {
-        let completing = Some((option, partial));
-        self.shared
-            .autocomplete(&Use {
-                user,
-                guild,
-                command,
-                options: &[],
-                completing,
-            })
-            .await
+        let (bot, completing) = (Some(self.bot), Some((option, partial)));
+        let using = Use {
+            bot,
+            user,
+            guild,
+            command,
+            options: &[],
+            completing,
+        };
+        self.shared.autocomplete(&using).await
     }
 }

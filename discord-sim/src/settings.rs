@@ -58,6 +58,9 @@ impl Default for Settings {
 /// Why a simulator did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// The world does not hang together.
+    #[error("the world does not hang together: {0}")]
+    World(String),
     /// A port was taken or could not be opened.
     #[error("cannot listen on 127.0.0.1:{port}")]
     Listen {

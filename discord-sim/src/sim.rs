@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use axum::serve::ListenerExt as _;
 use tokio::net::{TcpListener, UdpSocket};
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::settings::{Settings, StartError};
 use crate::state::{Ports, Shared};
+use crate::stop::{Stop, Stopper};
 use crate::voice::authority::Authority;
 use crate::voice::hub::Hub;
 use crate::world::{Application, ChannelKind, Guild, User};
@@ -27,13 +27,15 @@ const GOODBYE: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Sim {
     pub(crate) shared: Arc<Shared>,
+    /// The application id of what the methods call "the bot".
+    pub(crate) bot: u64,
     handle: Arc<Handle>,
 }
 
-/// Dropping this drops `stop`, which every server task watches.
+/// Dropping this drops the stopper, which every server task heeds.
 struct Handle {
     authority_pem: String,
-    stop: watch::Sender<bool>,
+    stopper: Stopper,
     servers: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -50,7 +52,7 @@ pub struct GuildView {
     pub voice_channel: Option<u64>,
     /// The first text channel.
     pub text_channel: Option<u64>,
-    /// Whether the first application's bot is a member.
+    /// Whether the bot is a member.
     pub has_bot: bool,
 }
 
@@ -59,9 +61,11 @@ impl Sim {
     ///
     /// # Errors
     ///
+    /// [`StartError::World`] if the world names things that are not in it,
     /// [`StartError::Listen`] if a port cannot be opened, [`StartError::Certificate`] and
     /// [`StartError::Authority`] if the authority for voice cannot be made or written.
     pub async fn start(settings: Settings) -> Result<Sim, StartError> {
+        settings.world.check().map_err(StartError::World)?;
         let authority = Authority::new()?;
         let tls = authority.server(&["localhost", "127.0.0.1"])?;
         if let Some(path) = &settings.authority_path {
@@ -83,27 +87,42 @@ impl Sim {
             udp: udp_port,
         };
         let hub = Hub::new(settings.recording);
+        let bot = settings
+            .world
+            .applications
+            .first()
+            .map_or(0, |first| first.id);
         let shared = Arc::new(Shared::new(settings.world, ports, settings.modes, hub));
 
-        let (stop, stopped) = watch::channel(false);
+        let (stopper, stop) = Stopper::new();
         let audio = shared.clone();
-        let audio_stopped = stopped.clone();
+        let audio_stop = stop.clone();
         let servers = vec![
-            tokio::spawn(serve_http(http, shared.clone(), stopped.clone())),
-            tokio::spawn(gateway::listen(gateways, shared.clone(), stopped.clone())),
-            tokio::spawn(voice::listen(voices, tls, shared.clone(), stopped)),
-            tokio::spawn(async move { audio.hub.listen(udp, audio_stopped).await }),
+            tokio::spawn(serve_http(http, shared.clone(), stop.clone())),
+            tokio::spawn(gateway::listen(gateways, shared.clone(), stop.clone())),
+            tokio::spawn(voice::listen(voices, tls, shared.clone(), stop)),
+            tokio::spawn(async move { audio.hub.listen(udp, audio_stop).await }),
         ];
         let authority_pem = authority.pem().to_owned();
         let handle = Handle {
             authority_pem,
-            stop,
+            stopper,
             servers: Mutex::new(servers),
         };
         Ok(Sim {
             shared,
+            bot,
             handle: Arc::new(handle),
         })
+    }
+
+    /// A handle to the same simulator for which "the bot" is another application's.
+    #[must_use]
+    pub fn for_bot(&self, application: u64) -> Sim {
+        Sim {
+            bot: application,
+            ..self.clone()
+        }
     }
 
     /// What stands in for `https://discord.com`, such as `http://127.0.0.1:41234`.
@@ -121,12 +140,15 @@ impl Sim {
         &self.handle.authority_pem
     }
 
-    /// The first application: client id and secret, bot token, redirect addresses.
+    /// The bot's application: client id and secret, bot token, redirect addresses.
     ///
-    /// A world without applications answers with one that nothing knows.
+    /// "The bot" is the first application's, or that of [`for_bot`](Sim::for_bot). If there
+    /// is none, this is an application that nothing knows.
     pub fn application(&self) -> Application {
-        let first = self.applications().into_iter().next();
-        first.unwrap_or_else(|| Application::new(0, ""))
+        let found = self
+            .shared
+            .read(|state| state.find_application(self.bot).cloned());
+        found.unwrap_or_else(|| Application::new(self.bot, ""))
     }
 
     /// All applications in the order they were added.
@@ -149,7 +171,7 @@ impl Sim {
             .read(|state| state.find_user_named(username).map(|user| user.id))
     }
 
-    /// The people of the world, bots left out.
+    /// The people of the world, bots and bystanders left out.
     pub fn users(&self) -> Vec<User> {
         self.shared.read(|state| state.humans().cloned().collect())
     }
@@ -157,14 +179,17 @@ impl Sim {
     /// All guilds in the order they were added.
     pub fn guilds(&self) -> Vec<GuildView> {
         self.shared.read(|state| {
-            let bot = state.applications.first().map(|bot| bot.id);
-            state.guilds.iter().map(|guild| view(guild, bot)).collect()
+            state
+                .guilds
+                .iter()
+                .map(|guild| view(guild, self.bot))
+                .collect()
         })
     }
 
     /// Stops all servers and waits until they have closed their connections.
     pub async fn shutdown(self) {
-        self.handle.stop.send_replace(true);
+        self.handle.stopper.stop();
         let servers = {
             let mut servers = self
                 .handle
@@ -190,7 +215,7 @@ impl std::fmt::Debug for Sim {
     }
 }
 
-fn view(guild: &Guild, bot: Option<u64>) -> GuildView {
+fn view(guild: &Guild, bot: u64) -> GuildView {
     let first = |kind| guild.first_channel(kind).map(|channel| channel.id);
     GuildView {
         id: guild.id,
@@ -198,7 +223,7 @@ fn view(guild: &Guild, bot: Option<u64>) -> GuildView {
         owner: guild.owner,
         voice_channel: first(ChannelKind::Voice),
         text_channel: first(ChannelKind::Text),
-        has_bot: bot.is_some_and(|bot| guild.members.contains_key(&bot)),
+        has_bot: guild.members.contains_key(&bot),
     }
 }
 
@@ -211,7 +236,7 @@ async fn listen(port: u16) -> Result<(TcpListener, u16), StartError> {
     Ok((listener, port))
 }
 
-async fn serve_http(listener: TcpListener, shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
+async fn serve_http(listener: TcpListener, shared: Arc<Shared>, mut stop: Stop) {
     let listener = listener.tap_io(|stream| {
         // Answers are small; waiting to fill a packet would only delay them.
         if let Err(error) = stream.set_nodelay(true) {
@@ -219,7 +244,7 @@ async fn serve_http(listener: TcpListener, shared: Arc<Shared>, mut stop: watch:
         }
     });
     let stopped = async move {
-        let _ = stop.changed().await;
+        stop.requested().await;
     };
     let served = axum::serve(listener, rest::router(shared))
         .with_graceful_shutdown(stopped)

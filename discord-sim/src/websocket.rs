@@ -1,12 +1,16 @@
-//! What the gateway and the voice gateway share: reading JSON frames and closing properly.
+//! What the gateway and the voice gateway share: the handshake, reading JSON frames, and
+//! closing properly.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
@@ -37,13 +41,42 @@ pub(crate) enum Incoming {
     Closed(Option<u16>),
 }
 
-/// Connections are many and messages small: keep the buffers so.
-pub(crate) fn config() -> WebSocketConfig {
-    WebSocketConfig::default()
+/// Finishes the handshake if `check` has nothing against the query; it says what it has.
+pub(crate) async fn accept<S>(
+    stream: S,
+    check: impl Fn(&str) -> Result<(), &'static str> + Unpin,
+) -> Option<WebSocketStream<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    #[expect(
+        clippy::result_large_err,
+        reason = "the signature is the handshake callback's"
+    )]
+    let check = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
+        let Err(reason) = check(request.uri().query().unwrap_or_default()) else {
+            return Ok(response);
+        };
+        let mut refusal = ErrorResponse::new(Some(reason.to_owned()));
+        *refusal.status_mut() = StatusCode::BAD_REQUEST;
+        Err(refusal)
+    };
+    // Connections are many and messages small: keep the buffers so.
+    let config = WebSocketConfig::default()
         .read_buffer_size(8 * 1024)
         .write_buffer_size(0)
         .max_message_size(Some(64 * 1024))
-        .max_frame_size(Some(64 * 1024))
+        .max_frame_size(Some(64 * 1024));
+    tokio_tungstenite::accept_hdr_async_with_config(stream, check, Some(config))
+        .await
+        .ok()
+}
+
+/// The value of a field of the query.
+pub(crate) fn query_field<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    form_urlencoded::parse(query.as_bytes())
+        .find(|(field, _)| field == name)
+        .map(|(_, value)| value)
 }
 
 /// Waits for the next payload. Cancel safe.

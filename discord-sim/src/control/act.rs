@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use super::{ControlError, first_bot, guild_id};
 use crate::error::SimError;
 use crate::heard::recording::Recording;
+use crate::interaction::Choice;
 use crate::interaction::command::Use;
-use crate::interaction::{Choice, Reply};
 use crate::state::{self, Shared};
 use crate::websocket;
 use crate::world::ChannelKind;
@@ -67,7 +67,7 @@ pub(super) async fn leave_voice(
 ) -> Result<StatusCode, ControlError> {
     let guild = guild_id(&shared, &guild)?;
     let user = user_id(&shared, &body.map_err(refused)?.user)?;
-    shared.change(|state| state.unseat(guild, user));
+    shared.change(|state| state.person_leaves(user, guild))?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -85,7 +85,7 @@ pub(super) async fn slash(
     State(shared): State<Arc<Shared>>,
     Path(guild): Path<String>,
     body: Body<Slash>,
-) -> Result<Json<Reply>, ControlError> {
+) -> Result<Json<Value>, ControlError> {
     let guild = guild_id(&shared, &guild)?;
     let Json(slash) = body.map_err(refused)?;
     let user = user_id(&shared, &slash.user)?;
@@ -95,13 +95,22 @@ pub(super) async fn slash(
         .collect::<Vec<_>>();
     let command = &slash.command;
     let using = Use {
+        bot: None,
         user,
         guild,
         command,
         options: &options,
         completing: None,
     };
-    Ok(Json(shared.slash(&using).await?))
+    let reply = shared.slash(&using).await?;
+    Ok(Json(json!({
+        "content": reply.content,
+        "ephemeral": reply.ephemeral,
+        "deferred": reply.deferred,
+        "acknowledged_after_ms": reply.acknowledged_after.as_millis(),
+        "replied_after_ms": reply.replied_after.as_millis(),
+        "message": reply.message,
+    })))
 }
 
 /// An option and what has been typed into it.
@@ -125,6 +134,7 @@ pub(super) async fn autocomplete(
     let user = user_id(&shared, &typed.user)?;
     let completing = Some((typed.option.as_str(), typed.partial.as_str()));
     let using = Use {
+        bot: None,
         user,
         guild,
         command: &typed.command,

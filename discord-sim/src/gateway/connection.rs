@@ -6,13 +6,14 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::session::{Attachment, OUTLET, ResumeError};
 use super::{close, intents};
 use crate::state::{Shared, State};
+use crate::stop::Stop;
 use crate::websocket::{self, Incoming, Payload};
 use crate::world::wire;
 
@@ -21,9 +22,9 @@ const HEARTBEAT_INTERVAL_MS: u64 = 41_250;
 const RESUME_WINDOW: Duration = Duration::from_mins(1);
 
 /// Serves one client.
-pub(crate) async fn serve(stream: TcpStream, shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
-    let accepting = tokio_tungstenite::accept_async_with_config(stream, Some(websocket::config()));
-    let Ok(Ok(socket)) = tokio::time::timeout(websocket::HANDSHAKE, accepting).await else {
+pub(crate) async fn serve(stream: TcpStream, shared: Arc<Shared>, mut stop: Stop) {
+    let accepting = websocket::accept(stream, check_encoding);
+    let Ok(Some(socket)) = tokio::time::timeout(websocket::HANDSHAKE, accepting).await else {
         return;
     };
     let (outlet, inlet) = mpsc::channel(OUTLET);
@@ -49,13 +50,23 @@ pub(crate) async fn serve(stream: TcpStream, shared: Arc<Shared>, mut stop: watc
     }
 }
 
+/// Clients that ask for what is not sent here must be told, or they would wait for ever.
+fn check_encoding(query: &str) -> Result<(), &'static str> {
+    let field = |name| websocket::query_field(query, name);
+    if field("encoding").is_some_and(|encoding| encoding != "json") {
+        return Err("only encoding=json is spoken here");
+    }
+    if field("compress").is_some() {
+        return Err("transport compression is not spoken here");
+    }
+    if field("v").is_some_and(|version| version != "10") {
+        return Err("only gateway version 10 is spoken here");
+    }
+    Ok(())
+}
+
 /// Ends the session at once if the client said goodbye, else when nobody resumes it in time.
-async fn leave(
-    shared: &Shared,
-    attachment: &Attachment,
-    end: End,
-    stop: &mut watch::Receiver<bool>,
-) {
+async fn leave(shared: &Shared, attachment: &Attachment, end: End, stop: &mut Stop) {
     let said_goodbye = matches!(end, End::Client(Some(1000 | 1001)));
     if !said_goodbye {
         if !shared.change(|state| state.sessions.detach(attachment)) {
@@ -63,7 +74,7 @@ async fn leave(
         }
         tokio::select! {
             () = tokio::time::sleep(RESUME_WINDOW) => {}
-            _ = stop.changed() => {}
+            () = stop.requested() => {}
         }
     }
     shared.change(|state| state.end_session(attachment));
@@ -102,11 +113,7 @@ struct Resume {
 }
 
 impl Connection {
-    async fn run(
-        &mut self,
-        mut inlet: mpsc::Receiver<Utf8Bytes>,
-        stop: &mut watch::Receiver<bool>,
-    ) -> End {
+    async fn run(&mut self, mut inlet: mpsc::Receiver<Utf8Bytes>, stop: &mut Stop) -> End {
         let hello = json!({
             "t": null, "s": null, "op": 10,
             "d": { "heartbeat_interval": HEARTBEAT_INTERVAL_MS, "_trace": [] },
@@ -116,7 +123,7 @@ impl Connection {
         }
         loop {
             let incoming = tokio::select! {
-                _ = stop.changed() => return End::Server(close::GOING_AWAY),
+                () = stop.requested() => return End::Server(close::GOING_AWAY),
                 outgoing = inlet.recv() => {
                     // None: the session has moved to another connection, or this one is too slow.
                     let Some(text) = outgoing else { return End::Server(close::UNKNOWN_ERROR) };

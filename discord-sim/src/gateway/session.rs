@@ -234,11 +234,20 @@ impl State {
         }
     }
 
-    /// Sends an event to one bot, whatever it asked for; false if no session takes it.
-    pub(crate) fn tell(&mut self, application: u64, guild: u64, event: &str, data: &Value) -> bool {
+    /// Sends an event of a guild to one bot if it asked for it; an `intent` of 0 is asked
+    /// for by all. False if no connection takes it.
+    pub(crate) fn tell(
+        &mut self,
+        application: u64,
+        guild: u64,
+        intent: u64,
+        event: &str,
+        data: &Value,
+    ) -> bool {
         let mut taken = false;
         for session in self.sessions.by_id.values_mut() {
-            if session.application == application && session.covers(guild) {
+            let asked = intent == 0 || session.intents & intent != 0;
+            if asked && session.application == application && session.covers(guild) {
                 session.send(event, data);
                 taken |= session.outlet.is_some();
             }

@@ -1,6 +1,6 @@
 //! What one bot has sent in one guild: counters for ever, packets for a while.
 //!
-//! Written by the UDP task, one packet at a time; read by [`Heard`](super::Heard). Nothing
+//! Written by the UDP task, one packet at a time; read as [`Heard`]. Nothing
 //! is decoded here.
 
 use std::collections::VecDeque;

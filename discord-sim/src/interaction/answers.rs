@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::message::{self, EPHEMERAL};
 use super::{ACKNOWLEDGE, Choice, Interaction, Kind, Outcome, TOKEN_LIFE};
+use crate::gateway::intents;
 use crate::rest::error::{ApiError, FieldError};
 use crate::state::State;
 use crate::world::snowflake::iso;
@@ -94,15 +95,13 @@ impl State {
     ) -> Result<Value, ApiError> {
         self.with_interaction(application, token, |state, entry| {
             message::check(body)?;
-            if entry.deferred && entry.replied.is_none() {
+            if entry.deferred && entry.replied.is_none() && !entry.messages.is_empty() {
                 return state.edit(entry, 0, body);
             }
-            let flags = message::flags(body);
-            let message = state.build_message(entry, body, flags);
-            if flags & EPHEMERAL == 0 {
-                state.announce_message(entry, "MESSAGE_CREATE", &message);
-            }
+            let message = state.build_message(entry, body, message::flags(body));
+            state.announce_message(entry, "MESSAGE_CREATE", &message);
             entry.messages.push(message.clone());
+            entry.replied.get_or_insert_with(Instant::now);
             Ok(message)
         })
     }
@@ -140,6 +139,7 @@ impl State {
         if !first_content {
             message["edited_timestamp"] = json!(iso(now_ms));
         }
+        message["flags"] = json!(message::flags(message) & !message::LOADING);
         let message = message.clone();
         if place == 0 {
             entry.replied.get_or_insert_with(Instant::now);
@@ -176,8 +176,15 @@ impl State {
                 "channel_id": message["channel_id"],
                 "guild_id": entry.guild.to_string(),
             });
-            if !entry.ephemeral {
-                state.tell(entry.application, entry.guild, "MESSAGE_DELETE", &event);
+            if message::flags(&message) & EPHEMERAL == 0 {
+                let intent = intents::GUILD_MESSAGES;
+                state.tell(
+                    entry.application,
+                    entry.guild,
+                    intent,
+                    "MESSAGE_DELETE",
+                    &event,
+                );
             }
             Ok(())
         })

@@ -15,6 +15,8 @@ const SUBCOMMAND_GROUP: u64 = 2;
 
 /// What a person does with a command.
 pub(crate) struct Use<'a> {
+    /// Whose command it is; any bot's of the guild that has it if none is named.
+    pub(crate) bot: Option<u64>,
     pub(crate) user: u64,
     pub(crate) guild: u64,
     /// The command's name; subcommands follow after spaces.
@@ -37,15 +39,15 @@ impl State {
         let mut words = using.command.split_whitespace();
         let name = words.next().unwrap_or_default();
         let unknown = || SimError::UnknownCommand(using.command.to_owned());
-        let bots = self
-            .applications
-            .iter()
-            .filter(|bot| home.members.contains_key(&bot.id));
+        let bots = self.applications.iter().filter(|bot| {
+            home.members.contains_key(&bot.id) && using.bot.is_none_or(|wanted| wanted == bot.id)
+        });
         let mut found =
             bots.filter_map(|bot| Some((bot.id, self.commands.find(bot.id, guild, name)?)));
         let (application, command) = found.next().ok_or_else(unknown)?;
         let channel = home
             .first_channel(ChannelKind::Text)
+            .or_else(|| home.first_channel(ChannelKind::Voice))
             .ok_or(SimError::Forbidden)?;
         self.check_allowed(home, channel, user, command)?;
         let path = descend(command, words).ok_or_else(unknown)?;
@@ -81,7 +83,7 @@ impl State {
         let mut event = self.interaction_event(&entry, home, channel, data);
         entry.id = self.next_id();
         event["id"] = json!(entry.id.to_string());
-        if !self.tell(application, guild, "INTERACTION_CREATE", &event) {
+        if !self.tell(application, guild, 0, "INTERACTION_CREATE", &event) {
             return Err(SimError::Offline);
         }
         if kind == Kind::Command {

@@ -10,7 +10,7 @@ use crate::world::snowflake::{created_ms, iso};
 use crate::world::wire;
 
 pub(super) const EPHEMERAL: u64 = 1 << 6;
-const LOADING: u64 = 1 << 7;
+pub(super) const LOADING: u64 = 1 << 7;
 const LONGEST_CONTENT: usize = 2_000;
 const MOST_EMBEDS: usize = 10;
 /// Message types: a slash command's own answer, and a reply to it.
@@ -48,7 +48,7 @@ pub(super) fn check(body: &Value) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The flags a bot asked for.
+/// The flags of a message.
 pub(super) fn flags(body: &Value) -> u64 {
     body["flags"].as_u64().unwrap_or(0)
 }
@@ -106,11 +106,7 @@ impl State {
 
     /// Tells the bot of its own public message, as it hears of every message in the guild.
     pub(super) fn announce_message(&mut self, entry: &Interaction, event: &str, message: &Value) {
-        let hears = self
-            .sessions
-            .of(entry.application)
-            .any(|session| session.intents & intents::GUILD_MESSAGES != 0);
-        if entry.ephemeral || !hears {
+        if flags(message) & EPHEMERAL != 0 {
             return;
         }
         let mut message = message.clone();
@@ -121,20 +117,31 @@ impl State {
         if let Some(member) = message["member"].as_object_mut() {
             member.remove("user");
         }
-        self.tell(entry.application, entry.guild, event, &message);
+        self.tell(
+            entry.application,
+            entry.guild,
+            intents::GUILD_MESSAGES,
+            event,
+            &message,
+        );
     }
 }
 
 /// Puts the parts a bot may set into a message; parts left out stay as they are.
 pub(super) fn write_body(message: &mut Value, body: &Value) {
-    for name in ["content", "embeds", "components", "tts"] {
-        match &body[name] {
-            Value::Null => {}
-            value => message[name] = value.clone(),
+    for name in ["content", "embeds", "components"] {
+        match body.get(name) {
+            None => {}
+            Some(Value::Null) => {
+                message[name] = if name == "content" {
+                    json!("")
+                } else {
+                    json!([])
+                }
+            }
+            Some(value) => message[name] = value.clone(),
         }
     }
-    let flags = message["flags"].as_u64().unwrap_or(0) & !LOADING;
-    message["flags"] = json!(flags);
 }
 
 /// The empty message that clients show as "thinking...".

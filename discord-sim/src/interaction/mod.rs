@@ -24,7 +24,7 @@ const TOKEN_LIFE: Duration = Duration::from_mins(15);
 const KEPT: usize = 2_000;
 
 /// What a person sees as the outcome of a slash command.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Reply {
     /// The message's text; empty if it consists of embeds only.
     pub content: String,

@@ -119,7 +119,9 @@ fn value(
             let channel = guild
                 .find_channel(id)
                 .ok_or("is not a channel of the guild")?;
-            let allowed = option["channel_types"].as_array().filter(|kinds| !kinds.is_empty());
+            let allowed = option["channel_types"]
+                .as_array()
+                .filter(|kinds| !kinds.is_empty());
             if allowed.is_some_and(|kinds| !kinds.contains(&json!(channel.kind.number()))) {
                 return Err("is a channel of the wrong kind");
             }

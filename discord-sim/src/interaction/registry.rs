@@ -54,12 +54,7 @@ impl Registry {
         mut next_id: impl FnMut() -> u64,
     ) -> Result<Vec<Value>, Vec<FieldError>> {
         if bodies.len() > MOST_COMMANDS {
-            let code = "APPLICATION_COMMAND_TOO_MANY";
-            return Err(vec![FieldError::new(
-                "commands",
-                code,
-                "Too many commands.",
-            )]);
+            return Err(vec![too_many()]);
         }
         let mut faults = Vec::new();
         let mut commands = Vec::new();
@@ -98,6 +93,9 @@ impl Registry {
             return Err(faults);
         }
         let before = self.find_same(scope, body);
+        if before.is_none() && self.list(scope).len() >= MOST_COMMANDS {
+            return Err(vec![too_many()]);
+        }
         let command = complete(scope, body, before.unwrap_or_else(&mut next_id), next_id());
         let commands = self.by_scope.entry(scope).or_default();
         commands.retain(|other| !is_same(other, &command));
@@ -149,6 +147,11 @@ impl Registry {
             .find(|command| is_same(command, body))
             .and_then(id_of)
     }
+}
+
+fn too_many() -> FieldError {
+    let message = format!("Must be {MOST_COMMANDS} or fewer in length.");
+    FieldError::new("commands", "BASE_TYPE_MAX_LENGTH", message)
 }
 
 fn id_of(command: &Value) -> Option<u64> {

@@ -84,7 +84,7 @@ impl State {
             "guild_id": guild.to_string(),
             "endpoint": endpoint,
         });
-        self.tell(bot, guild, "VOICE_SERVER_UPDATE", &update);
+        self.tell(bot, guild, 0, "VOICE_SERVER_UPDATE", &update);
     }
 
     /// Puts a member into a voice channel, or changes how it sits there.
@@ -201,6 +201,18 @@ impl State {
         Ok(())
     }
 
+    /// A person leaves voice; a bot is disconnected by an administrator.
+    pub(crate) fn person_leaves(&mut self, user: u64, guild: u64) -> Result<(), SimError> {
+        let entry = self
+            .find_guild(guild)
+            .ok_or(SimError::UnknownGuild(guild))?;
+        if !entry.voice.contains_key(&user) {
+            return Err(SimError::NotInVoice { user, guild });
+        }
+        self.unseat(guild, user);
+        Ok(())
+    }
+
     /// Adds a member; for a bot this is the invitation.
     pub(crate) fn add_member(&mut self, guild: u64, user: u64) -> Result<(), SimError> {
         if !self.users.contains_key(&user) {
@@ -221,10 +233,14 @@ impl State {
         let mut event = wire::member(self, &member);
         event["guild_id"] = json!(guild.to_string());
         self.broadcast(guild, intents::GUILD_MEMBERS, "GUILD_MEMBER_ADD", &event);
+        let wanted = self
+            .sessions
+            .of(user)
+            .fold(0, |bits, session| bits | session.intents);
         if self.find_application(user).is_some()
-            && let Some(created) = self.guild_create(guild, user, 0)
+            && let Some(created) = self.guild_create(guild, user, wanted)
         {
-            self.tell(user, guild, "GUILD_CREATE", &created);
+            self.tell(user, guild, intents::GUILDS, "GUILD_CREATE", &created);
         }
         self.note_in(guild, &format!("{} became a member of", self.name_of(user)));
         Ok(())
@@ -246,12 +262,8 @@ impl State {
         });
         self.broadcast(guild, intents::GUILD_MEMBERS, "GUILD_MEMBER_REMOVE", &event);
         if self.find_application(user).is_some() {
-            self.tell(
-                user,
-                guild,
-                "GUILD_DELETE",
-                &json!({ "id": guild.to_string() }),
-            );
+            let event = json!({ "id": guild.to_string() });
+            self.tell(user, guild, intents::GUILDS, "GUILD_DELETE", &event);
         }
         self.note_in(guild, &format!("{} was removed from", self.name_of(user)));
         Ok(())
@@ -288,7 +300,7 @@ impl State {
         self.broadcast(guild, intents::GUILD_MEMBERS, "GUILD_MEMBER_UPDATE", event);
         // A bot always hears of changes to itself.
         if unasked {
-            self.tell(user, guild, "GUILD_MEMBER_UPDATE", event);
+            self.tell(user, guild, 0, "GUILD_MEMBER_UPDATE", event);
         }
     }
 

@@ -48,9 +48,11 @@ impl State {
         self.users.values().find(|user| user.username == username)
     }
 
-    /// People, not bots, by id.
+    /// People one can be, by id: no bots, no bystanders.
     pub(crate) fn humans(&self) -> impl Iterator<Item = &User> {
-        self.users.values().filter(|user| !user.bot)
+        self.users
+            .values()
+            .filter(|user| !user.bot && !user.bystander)
     }
 
     /// Who shares the voice channel with this member.

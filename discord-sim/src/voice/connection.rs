@@ -6,11 +6,10 @@ use rand::RngExt as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 
 use super::close;
 use super::hub::Link;
@@ -19,6 +18,7 @@ use super::ticket::{Admission, Claim, Frame};
 use crate::gateway::close::{Code, GOING_AWAY};
 use crate::heard::recording::Recording;
 use crate::state::Shared;
+use crate::stop::Stop;
 use crate::websocket::{self, Incoming, Payload};
 
 const HEARTBEAT_INTERVAL_MS: f64 = 13_750.0;
@@ -32,9 +32,10 @@ pub(crate) async fn serve(
     stream: TcpStream,
     tls: TlsAcceptor,
     shared: Arc<Shared>,
-    mut stop: watch::Receiver<bool>,
+    mut stop: Stop,
 ) {
-    let accepting = async { accept(tls.accept(stream).await.ok()?).await };
+    let accepting =
+        async { websocket::accept(tls.accept(stream).await.ok()?, check_version).await };
     let Ok(Some(socket)) = tokio::time::timeout(websocket::HANDSHAKE, accepting).await else {
         return;
     };
@@ -61,26 +62,12 @@ pub(crate) async fn serve(
     }
 }
 
-/// Finishes the WebSocket handshake with clients that speak a version this module knows.
-async fn accept(stream: TlsStream<TcpStream>) -> Option<Socket> {
-    #[expect(
-        clippy::result_large_err,
-        reason = "the signature is the handshake callback's"
-    )]
-    let check = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
-        let query = request.uri().query().unwrap_or_default();
-        let version = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "v");
-        if version.is_some_and(|(_, version)| version == "4") {
-            return Ok(response);
-        }
-        let mut refusal = ErrorResponse::new(Some("only voice gateway version 4".to_owned()));
-        *refusal.status_mut() = axum::http::StatusCode::BAD_REQUEST;
-        Err(refusal)
-    };
-    let config = Some(websocket::config());
-    tokio_tungstenite::accept_hdr_async_with_config(stream, check, config)
-        .await
-        .ok()
+/// This module knows one version; clients that ask for another must be told.
+fn check_version(query: &str) -> Result<(), &'static str> {
+    match websocket::query_field(query, "v").as_deref() {
+        Some("4") => Ok(()),
+        _ => Err("only voice gateway version 4 is spoken here"),
+    }
 }
 
 struct Connection {
@@ -124,18 +111,14 @@ struct Speaking {
 
 impl Connection {
     /// Runs until either side closes; returns the code if it is the server.
-    async fn run(
-        &mut self,
-        mut inlet: mpsc::Receiver<Frame>,
-        stop: &mut watch::Receiver<bool>,
-    ) -> Option<Code> {
+    async fn run(&mut self, mut inlet: mpsc::Receiver<Frame>, stop: &mut Stop) -> Option<Code> {
         let hello = json!({ "v": 4, "heartbeat_interval": HEARTBEAT_INTERVAL_MS });
         if !self.send(8, &hello).await {
             return None;
         }
         loop {
             let incoming = tokio::select! {
-                _ = stop.changed() => return Some(GOING_AWAY),
+                () = stop.requested() => return Some(GOING_AWAY),
                 frame = inlet.recv() => {
                     match frame {
                         Some(Frame::Text(text)) => {

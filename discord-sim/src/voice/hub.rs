@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::rtp::{Cipher, Header};
 use crate::heard::recording::Recording;
+use crate::stop::Stop;
 
 /// An IP discovery packet, request and answer alike.
 const DISCOVERY: usize = 74;
@@ -94,11 +95,11 @@ impl Hub {
     }
 
     /// Reads packets until told to stop.
-    pub(crate) async fn listen(&self, socket: UdpSocket, mut stop: watch::Receiver<bool>) {
+    pub(crate) async fn listen(&self, socket: UdpSocket, mut stop: Stop) {
         let mut buffer = vec![0; LONGEST_PACKET];
         loop {
             let received = tokio::select! {
-                _ = stop.changed() => return,
+                () = stop.requested() => return,
                 received = socket.recv_from(&mut buffer) => received,
             };
             // An error here is an ICMP answer to an earlier reply, not the socket's end.

@@ -14,30 +14,34 @@ pub(crate) use rtp::Header;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
+use crate::gateway::ACCEPT_AGAIN;
 use crate::state::Shared;
+use crate::stop::Stop;
 
 /// Accepts voice connections until told to stop, then waits for them to close.
 pub(crate) async fn listen(
     listener: TcpListener,
     tls: Arc<ServerConfig>,
     shared: Arc<Shared>,
-    mut stop: watch::Receiver<bool>,
+    mut stop: Stop,
 ) {
     let tls = TlsAcceptor::from(tls);
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            _ = stop.changed() => break,
+            () = stop.requested() => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => {
-                if let Ok((stream, _)) = accepted {
-                    let tls = tls.clone();
-                    connections.spawn(connection::serve(stream, tls, shared.clone(), stop.clone()));
+                match accepted {
+                    Ok((stream, _)) => {
+                        let (tls, shared) = (tls.clone(), shared.clone());
+                        connections.spawn(connection::serve(stream, tls, shared, stop.clone()));
+                    }
+                    Err(_) => tokio::time::sleep(ACCEPT_AGAIN).await,
                 }
             }
         }

@@ -58,6 +58,8 @@ struct Ticket {
     outlet: Option<mpsc::Sender<Frame>>,
     connection: u64,
     link: Option<Arc<Link>>,
+    /// Whether the link was opened with this ticket, not with the one before it.
+    ready: bool,
 }
 
 /// What a client shows to be let in.
@@ -96,6 +98,7 @@ impl Tickets {
             outlet,
             connection,
             link,
+            ready: false,
         };
         self.by_seat.insert((guild, user), ticket);
         token
@@ -139,6 +142,7 @@ impl Tickets {
     pub(crate) fn set_link(&mut self, admission: Admission, link: Arc<Link>) {
         if let Some(ticket) = self.current(admission) {
             ticket.link = Some(link);
+            ticket.ready = true;
         }
     }
 
@@ -191,7 +195,7 @@ impl Tickets {
     pub(crate) fn is_connected(&self, guild: u64, user: u64) -> bool {
         self.by_seat
             .get(&(guild, user))
-            .is_some_and(|ticket| ticket.outlet.is_some() && ticket.link.is_some())
+            .is_some_and(|ticket| ticket.outlet.is_some() && ticket.ready)
     }
 
     fn current(&mut self, admission: Admission) -> Option<&mut Ticket> {

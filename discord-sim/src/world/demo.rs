@@ -19,7 +19,7 @@ impl World {
             .user(User::new(ADA, "ada").global_name("Ada"))
             .user(User::new(BEN, "ben").global_name("Ben"))
             .user(User::new(CLEO, "cleo").global_name("Cleo"))
-            .user(User::new(DORA, "dora").global_name("Dora"))
+            .user(User::new(DORA, "dora").global_name("Dora").bystander())
             .application(Application::new(YURI, "Yuri"))
             .guild(sound_lab())
             .guild(night_shift())

@@ -3,6 +3,7 @@
 //! A [`World`] is built by the caller and handed to [`Sim::start`](crate::Sim::start); from
 //! then on the running state owns its parts and everything reads them there.
 
+mod check;
 mod demo;
 pub mod permissions;
 pub(crate) mod snowflake;
@@ -90,6 +91,8 @@ pub struct User {
     pub avatar: Option<String>,
     /// Whether this is the user of an [`Application`].
     pub bot: bool,
+    /// Whether this is someone who only fills a guild: nobody is asked to be this person.
+    pub bystander: bool,
 }
 
 impl User {
@@ -102,7 +105,15 @@ impl User {
             discriminator: "0".to_owned(),
             avatar: None,
             bot: false,
+            bystander: false,
         }
+    }
+
+    /// Makes this someone who only fills a guild.
+    #[must_use]
+    pub fn bystander(mut self) -> User {
+        self.bystander = true;
+        self
     }
 
     /// Sets the name shown instead of the user name.

@@ -1,5 +1,9 @@
 //! The simulator from outside: raw clients for its manners, real ones for its faithfulness.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
 mod control;
 mod gateway;
@@ -8,3 +12,4 @@ mod oauth;
 mod rest;
 mod support;
 mod voice;
+mod voice_gateway;

@@ -3,13 +3,18 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use discord_sim::{Mode, Settings, Sim};
+use discord_sim::{Application, Guild, Mode, Settings, Sim, User, World};
+use serde_json::Value;
 
 use crate::support::bot::Bot;
 use crate::support::{PATIENCE, tone, trusting};
 
 async fn start(authority: PathBuf, modes: Vec<Mode>) -> (Sim, Bot) {
-    let settings = Settings { authority_path: Some(authority), modes, ..Settings::default() };
+    let settings = Settings {
+        authority_path: Some(authority),
+        modes,
+        ..Settings::default()
+    };
     let sim = Sim::start(settings).await.unwrap();
     let bot = Bot::start(&sim).await;
     (sim, bot)
@@ -23,12 +28,17 @@ async fn plays_a_tone(authority: PathBuf, mode: Mode) {
     assert!(sim.wait_bot_in_voice(guild, Some(channel), PATIENCE).await);
     assert_eq!(sim.bot_voice_channel(guild), Some(channel));
 
-    bot.play(guild, tone::wav(440.0, 3.0)).await;
+    bot.play(guild, tone::wav(440.0, Duration::from_secs(3)))
+        .await;
     let sound = sim.wait_utterance(guild, 0, PATIENCE).await.unwrap();
     let audio = sound.audio();
     let frequency = audio.frequency_hz().unwrap();
     assert!((frequency - 440.0).abs() < 1.0, "{frequency} Hz");
-    assert!((audio.level_dbfs() + 9.03).abs() < 1.0, "{} dBFS", audio.level_dbfs());
+    assert!(
+        (audio.level_dbfs() + 9.03).abs() < 1.0,
+        "{} dBFS",
+        audio.level_dbfs()
+    );
     let off = sound.duration().as_secs_f64() - 3.0;
     assert!(off.abs() <= 0.04, "{off} s too long");
     let rate = sound.packets_per_second().unwrap();
@@ -38,15 +48,49 @@ async fn plays_a_tone(authority: PathBuf, mode: Mode) {
     assert_eq!(audio.decode_errors, 0);
 
     // A second sound is an utterance of its own.
-    bot.play(guild, tone::wav(1_000.0, 0.5)).await;
+    bot.play(guild, tone::wav(1_000.0, Duration::from_millis(500)))
+        .await;
     let sound = sim.wait_utterance(guild, 1, PATIENCE).await.unwrap();
     let frequency = sound.audio().frequency_hz().unwrap();
     assert!((frequency - 1_000.0).abs() < 1.0, "{frequency} Hz");
 
     let heard = sim.heard(guild);
-    assert_eq!((heard.decrypt_failures, heard.sequence_breaks, heard.timestamp_breaks), (0, 0, 0));
+    assert_eq!(
+        (
+            heard.decrypt_failures,
+            heard.sequence_breaks,
+            heard.timestamp_breaks
+        ),
+        (0, 0, 0)
+    );
     assert_eq!(heard.utterances.len(), 2);
-    assert!(heard.silence_frames >= 10, "{} silence frames", heard.silence_frames);
+    assert!(
+        heard.silence_frames >= 10,
+        "{} silence frames",
+        heard.silence_frames
+    );
+
+    // The same over HTTP.
+    let url = format!("{}/sim/guilds/{guild}/heard", sim.api_url());
+    let summary = reqwest::get(&url)
+        .await
+        .unwrap()
+        .json::<Value>()
+        .await
+        .unwrap();
+    let frequency = summary["utterances"][1]["frequency_hz"].as_f64().unwrap();
+    assert!((frequency - 1_000.0).abs() < 1.0, "{frequency} Hz");
+    let file = reqwest::get(format!("{url}.wav?utterance=0"))
+        .await
+        .unwrap();
+    assert_eq!(file.bytes().await.unwrap().len(), audio.to_wav().len());
+    let page = reqwest::get(sim.api_url())
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    assert!(page.contains("2 sounds, 3.5 s"), "{page}");
 
     bot.leave(guild).await;
     assert!(sim.wait_bot_out_of_voice(guild, PATIENCE).await);
@@ -70,24 +114,81 @@ fn plays_a_tone_with_xchacha20_poly1305() {
 
 #[test]
 fn a_kicked_bot_falls_silent_and_can_come_back() {
-    trusting("voice::a_kicked_bot_falls_silent_and_can_come_back", |authority| async {
-        let (sim, bot) = start(authority, Mode::ALL.to_vec()).await;
-        let lab = sim.guilds()[0].clone();
-        let (guild, channel) = (lab.id, lab.voice_channel.unwrap());
-        bot.join(guild, channel).await;
-        bot.play(guild, tone::wav(440.0, 30.0)).await;
-        assert!(sim.wait_packets(guild, 25, PATIENCE).await);
-        sim.leave_voice(sim.application().id, guild).unwrap();
-        let sound = sim.wait_utterance(guild, 0, PATIENCE).await.unwrap();
-        assert!(sound.duration() < Duration::from_secs(20));
-        assert_eq!(sim.bot_voice_channel(guild), None);
+    trusting(
+        "voice::a_kicked_bot_falls_silent_and_can_come_back",
+        |authority| async {
+            let (sim, bot) = start(authority, Mode::ALL.to_vec()).await;
+            let lab = sim.guilds()[0].clone();
+            let (guild, channel) = (lab.id, lab.voice_channel.unwrap());
+            bot.join(guild, channel).await;
+            bot.play(guild, tone::wav(440.0, Duration::from_secs(30)))
+                .await;
+            assert!(sim.wait_packets(guild, 25, PATIENCE).await);
+            sim.leave_voice(sim.application().id, guild).unwrap();
+            let sound = sim.wait_utterance(guild, 0, PATIENCE).await.unwrap();
+            assert!(sound.duration() < Duration::from_secs(20));
+            assert_eq!(sim.bot_voice_channel(guild), None);
 
-        bot.wait_disconnected(guild).await;
-        bot.leave(guild).await;
-        sim.clear_heard(guild);
-        bot.join(guild, channel).await;
-        bot.play(guild, tone::wav(600.0, 0.4)).await;
-        let sound = sim.wait_utterance(guild, 0, PATIENCE).await.unwrap();
-        assert!((sound.audio().frequency_hz().unwrap() - 600.0).abs() < 1.0);
-    });
+            bot.wait_disconnected(guild).await;
+            bot.leave(guild).await;
+            sim.clear_heard(guild);
+            bot.join(guild, channel).await;
+            bot.play(guild, tone::wav(600.0, Duration::from_millis(400)))
+                .await;
+            let sound = sim.wait_utterance(guild, 0, PATIENCE).await.unwrap();
+            assert!((sound.audio().frequency_hz().unwrap() - 600.0).abs() < 1.0);
+        },
+    );
+}
+
+#[test]
+fn two_bots_play_at_once_and_move_about() {
+    trusting(
+        "voice::two_bots_play_at_once_and_move_about",
+        |authority| async {
+            let guild = Guild::new(31, "Studio", 11)
+                .voice(32, "One")
+                .voice(33, "Two")
+                .member(11)
+                .member(21)
+                .member(22);
+            let world = World::empty()
+                .user(User::new(11, "ada"))
+                .application(Application::new(21, "Left"))
+                .application(Application::new(22, "Right"))
+                .guild(guild);
+            let settings = Settings {
+                world,
+                authority_path: Some(authority),
+                ..Settings::default()
+            };
+            let left = Sim::start(settings).await.unwrap();
+            let right = left.for_bot(22);
+            let (one, two) = (Bot::start(&left).await, Bot::start(&right).await);
+            one.join(31, 32).await;
+            two.join(31, 33).await;
+            one.play(31, tone::wav(300.0, Duration::from_secs(1))).await;
+            two.play(31, tone::wav(700.0, Duration::from_secs(1))).await;
+            for (sim, expected) in [(&left, 300.0), (&right, 700.0)] {
+                let sound = sim.wait_utterance(31, 0, PATIENCE).await.unwrap();
+                let frequency = sound.audio().frequency_hz().unwrap();
+                assert!((frequency - expected).abs() < 1.0, "{frequency} Hz");
+                assert_eq!(sim.heard(31).utterances.len(), 1);
+            }
+
+            // The first follows into the other's channel and is still heard.
+            one.join(31, 33).await;
+            assert!(left.wait_bot_in_voice(31, Some(33), PATIENCE).await);
+            one.play(31, tone::wav(500.0, Duration::from_millis(400)))
+                .await;
+            let sound = left.wait_utterance(31, 1, PATIENCE).await.unwrap();
+            assert!((sound.audio().frequency_hz().unwrap() - 500.0).abs() < 1.0);
+
+            // Each answers its own commands.
+            for (sim, name) in [(&left, "Left"), (&right, "Right")] {
+                let reply = sim.slash(11, 31, "hello", &[("name", "x")]).await.unwrap();
+                assert_eq!(reply.message["author"]["username"], name);
+            }
+        },
+    );
 }

@@ -1,4 +1,5 @@
 //! A real bot: serenity, poise and songbird, unmodified but for their addresses.
+#![expect(clippy::unused_async, reason = "poise wants its commands async")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,32 +13,45 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 type Context<'a> = poise::Context<'a, (), Error>;
 
 /// A logged-in bot with a few commands.
-pub struct Bot {
-    pub songbird: Arc<Songbird>,
-    pub cache: Arc<serenity::Cache>,
-    pub http: Arc<serenity::Http>,
+pub(crate) struct Bot {
+    pub(crate) songbird: Arc<Songbird>,
+    pub(crate) cache: Arc<serenity::Cache>,
+    pub(crate) http: Arc<serenity::Http>,
     shards: Arc<ShardManager>,
     running: tokio::task::JoinHandle<()>,
 }
 
 impl Bot {
-    /// Starts the simulator's first bot and waits until it is logged in and has registered
+    /// Starts the bot of this handle and waits until it is logged in and has registered
     /// its commands.
-    pub async fn start(sim: &Sim) -> Bot {
+    pub(crate) async fn start(sim: &Sim) -> Bot {
         let token = sim.application().bot_token;
-        let http =
-            HttpBuilder::new(&token).proxy(sim.api_url()).ratelimiter_disabled(true).build();
+        let http = HttpBuilder::new(&token)
+            .proxy(sim.api_url())
+            .ratelimiter_disabled(true)
+            .build();
         let options = poise::FrameworkOptions {
-            commands: vec![hello(), think(), whisper(), edit(), sulk(), seek(), add(), who()],
+            commands: vec![
+                hello(),
+                think(),
+                whisper(),
+                edit(),
+                sulk(),
+                seek(),
+                add(),
+                who(),
+            ],
             ..Default::default()
         };
-        let framework = poise::Framework::builder().options(options).setup(|ctx, _, framework| {
-            Box::pin(async move {
-                let commands = &framework.options().commands;
-                poise::builtins::register_globally(ctx, commands).await?;
-                Ok(())
-            })
-        });
+        let framework = poise::Framework::builder()
+            .options(options)
+            .setup(|ctx, _, framework| {
+                Box::pin(async move {
+                    let commands = &framework.options().commands;
+                    poise::builtins::register_globally(ctx, commands).await?;
+                    Ok(())
+                })
+            });
         let songbird = Songbird::serenity();
         let intents = GatewayIntents::non_privileged() | GatewayIntents::GUILD_MEMBERS;
         let mut client = ClientBuilder::new_with_http(http, intents)
@@ -45,30 +59,45 @@ impl Bot {
             .register_songbird_with(songbird.clone())
             .await
             .unwrap();
-        let (shards, cache, http) =
-            (client.shard_manager.clone(), client.cache.clone(), client.http.clone());
+        let (shards, cache, http) = (
+            client.shard_manager.clone(),
+            client.cache.clone(),
+            client.http.clone(),
+        );
         let running = tokio::spawn(async move { client.start().await.unwrap() });
-        assert!(sim.wait_bot_ready(super::PATIENCE).await, "the bot did not log in");
-        assert!(sim.wait_command("hello", super::PATIENCE).await, "no commands were registered");
-        Bot { songbird, cache, http, shards, running }
+        assert!(
+            sim.wait_bot_ready(super::PATIENCE).await,
+            "the bot did not log in"
+        );
+        assert!(
+            sim.wait_command("hello", super::PATIENCE).await,
+            "no commands were registered"
+        );
+        Bot {
+            songbird,
+            cache,
+            http,
+            shards,
+            running,
+        }
     }
 
     /// Joins a voice channel and waits until audio can flow.
-    pub async fn join(&self, guild: u64, channel: u64) {
+    pub(crate) async fn join(&self, guild: u64, channel: u64) {
         let guild = std::num::NonZeroU64::new(guild).unwrap();
         let channel = std::num::NonZeroU64::new(channel).unwrap();
         self.songbird.join(guild, channel).await.unwrap();
     }
 
     /// Plays a file's bytes.
-    pub async fn play(&self, guild: u64, bytes: Vec<u8>) {
+    pub(crate) async fn play(&self, guild: u64, bytes: Vec<u8>) {
         let guild = std::num::NonZeroU64::new(guild).unwrap();
         let call = self.songbird.get(guild).unwrap();
         call.lock().await.play_input(bytes.into());
     }
 
     /// Waits until songbird knows that it was disconnected. It tells nobody, so ask often.
-    pub async fn wait_disconnected(&self, guild: u64) {
+    pub(crate) async fn wait_disconnected(&self, guild: u64) {
         let guild = std::num::NonZeroU64::new(guild).unwrap();
         let call = self.songbird.get(guild).unwrap();
         let disconnected = async {
@@ -76,17 +105,19 @@ impl Bot {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(super::PATIENCE, disconnected).await.unwrap();
+        tokio::time::timeout(super::PATIENCE, disconnected)
+            .await
+            .unwrap();
     }
 
     /// Leaves voice.
-    pub async fn leave(&self, guild: u64) {
+    pub(crate) async fn leave(&self, guild: u64) {
         let guild = std::num::NonZeroU64::new(guild).unwrap();
         self.songbird.remove(guild).await.unwrap();
     }
 
     /// Logs out.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.shards.shutdown_all().await;
         self.running.await.unwrap();
     }
@@ -120,7 +151,9 @@ async fn whisper(ctx: Context<'_>) -> Result<(), Error> {
 #[poise::command(slash_command)]
 async fn edit(ctx: Context<'_>) -> Result<(), Error> {
     let first = ctx.say("one").await?;
-    first.edit(ctx, poise::CreateReply::default().content("two")).await?;
+    first
+        .edit(ctx, poise::CreateReply::default().content("two"))
+        .await?;
     let second = ctx.say("three").await?;
     second.delete(ctx).await?;
     assert_eq!(first.message().await?.content, "two");
@@ -136,9 +169,10 @@ async fn sulk(_: Context<'_>) -> Result<(), Error> {
 async fn fruits(_: Context<'_>, partial: &str) -> serenity::CreateAutocompleteResponse {
     let fruits = ["apple", "apricot", "banana"].into_iter();
     let choices = fruits.filter(|fruit| fruit.starts_with(partial));
-    choices.fold(serenity::CreateAutocompleteResponse::new(), |response, fruit| {
-        response.add_string_choice(fruit, fruit)
-    })
+    choices.fold(
+        serenity::CreateAutocompleteResponse::new(),
+        |response, fruit| response.add_string_choice(fruit, fruit),
+    )
 }
 
 /// Completes itself.
@@ -160,10 +194,11 @@ async fn add(
     #[description = "a"]
     #[min = 0]
     #[max = 10]
-    a: i64,
+    a: i32,
     #[description = "b"] b: Option<f64>,
 ) -> Result<(), Error> {
-    ctx.say(format!("{}", a as f64 + b.unwrap_or(0.5))).await?;
+    ctx.say(format!("{}", f64::from(a) + b.unwrap_or(0.5)))
+        .await?;
     Ok(())
 }
 
@@ -179,7 +214,12 @@ async fn user(
     ctx: Context<'_>,
     #[description = "who"] user: serenity::Member,
 ) -> Result<(), Error> {
-    ctx.say(format!("{} of {} roles", user.display_name(), user.roles.len())).await?;
+    ctx.say(format!(
+        "{} of {} roles",
+        user.display_name(),
+        user.roles.len()
+    ))
+    .await?;
     Ok(())
 }
 

@@ -1,8 +1,8 @@
 //! What several tests need: a running simulator, a real bot, tones, and trust.
 
-pub mod bot;
-pub mod socket;
-pub mod tone;
+pub(crate) mod bot;
+pub(crate) mod socket;
+pub(crate) mod tone;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -11,24 +11,27 @@ use std::time::Duration;
 use discord_sim::{Settings, Sim};
 
 /// Long enough for a busy machine; nothing waits this long when all is well.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Tells a child where its simulator is to write its authority.
 const AUTHORITY: &str = "DISCORD_SIM_TEST_AUTHORITY";
 
 /// The demo world.
-pub async fn sim() -> Sim {
+pub(crate) async fn sim() -> Sim {
     Sim::start(Settings::default()).await.unwrap()
 }
 
 /// Waits for something that only a client's own inside shows, and of which it tells nobody.
-pub async fn eventually(what: &str, is_so: impl Fn() -> bool) {
+pub(crate) async fn eventually(what: &str, is_so: impl Fn() -> bool) {
     let waiting = async {
         while !is_so() {
             tokio::task::yield_now().await;
         }
     };
-    assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "not so: {what}");
+    assert!(
+        tokio::time::timeout(PATIENCE, waiting).await.is_ok(),
+        "not so: {what}"
+    );
 }
 
 /// Runs a test in a child process that trusts the authority its simulator will write.
@@ -36,9 +39,12 @@ pub async fn eventually(what: &str, is_so: impl Fn() -> bool) {
 /// `SSL_CERT_FILE` is read from the environment of the process, which a test may not change
 /// under the feet of others; so the test's own binary is run again for this test alone.
 /// `name` is the test's full name.
-pub fn trusting<F: Future<Output = ()>>(name: &str, test: impl FnOnce(PathBuf) -> F) {
+pub(crate) fn trusting<F: Future<Output = ()>>(name: &str, test: impl FnOnce(PathBuf) -> F) {
     if let Some(path) = std::env::var_os(AUTHORITY) {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         runtime.block_on(test(path.into()));
         return;
     }

@@ -1,25 +1,51 @@
 //! A WebSocket client that sends what it is told to, for what real clients never do.
 
+use std::sync::Arc;
+
+use discord_sim::Sim;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tokio_tungstenite::{
+    Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
+};
 
 /// A connection to either gateway.
-pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
     /// Connects without TLS.
-    pub async fn connect(url: &str) -> Socket {
+    pub(crate) async fn connect(url: &str) -> Socket {
         Socket(tokio_tungstenite::connect_async(url).await.unwrap().0)
     }
 
-    pub async fn send(&mut self, op: u64, d: Value) {
-        self.send_text(&json!({ "op": op, "d": d }).to_string()).await;
+    /// Connects to a voice endpoint, trusting the simulator's authority and nothing else.
+    pub(crate) async fn connect_voice(sim: &Sim, endpoint: &str) -> Socket {
+        let mut roots = RootCertStore::empty();
+        let authority = CertificateDer::from_pem_slice(sim.authority_pem().as_bytes()).unwrap();
+        roots.add(authority).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let connector = Some(Connector::Rustls(Arc::new(config)));
+        let url = format!("wss://{endpoint}/?v=4");
+        let connecting = connect_async_tls_with_config(url, None, false, connector);
+        Socket(connecting.await.unwrap().0)
     }
 
-    pub async fn send_text(&mut self, text: &str) {
+    pub(crate) async fn send(&mut self, op: u64, d: Value) {
+        self.send_text(&json!({ "op": op, "d": d }).to_string())
+            .await;
+    }
+
+    pub(crate) async fn send_text(&mut self, text: &str) {
         self.0.send(Message::text(text)).await.unwrap();
     }
 
@@ -28,10 +54,14 @@ impl Socket {
     /// # Panics
     ///
     /// If the server closes instead.
-    pub async fn receive(&mut self) -> Value {
+    pub(crate) async fn receive(&mut self) -> Value {
         loop {
             let message = tokio::time::timeout(super::PATIENCE, self.0.next()).await;
-            match message.expect("a payload in time").expect("an open connection").unwrap() {
+            match message
+                .expect("a payload in time")
+                .expect("an open connection")
+                .unwrap()
+            {
                 Message::Text(text) => return serde_json::from_str(&text).unwrap(),
                 Message::Close(frame) => panic!("closed: {frame:?}"),
                 _ => {}
@@ -40,7 +70,7 @@ impl Socket {
     }
 
     /// The next payload with this opcode.
-    pub async fn receive_op(&mut self, op: u64) -> Value {
+    pub(crate) async fn receive_op(&mut self, op: u64) -> Value {
         loop {
             let payload = self.receive().await;
             if payload["op"] == op {
@@ -50,7 +80,7 @@ impl Socket {
     }
 
     /// The data of the next event of this name.
-    pub async fn receive_event(&mut self, name: &str) -> Value {
+    pub(crate) async fn receive_event(&mut self, name: &str) -> Value {
         loop {
             let mut payload = self.receive().await;
             if payload["t"] == name {
@@ -60,7 +90,7 @@ impl Socket {
     }
 
     /// Waits until the server closes; its code.
-    pub async fn closed(mut self) -> u16 {
+    pub(crate) async fn closed(mut self) -> u16 {
         loop {
             let message = tokio::time::timeout(super::PATIENCE, self.0.next()).await;
             match message.expect("a close in time") {
@@ -72,7 +102,7 @@ impl Socket {
     }
 
     /// Closes with a code.
-    pub async fn close(mut self, code: u16) {
+    pub(crate) async fn close(mut self, code: u16) {
         let frame = tokio_tungstenite::tungstenite::protocol::CloseFrame {
             code: code.into(),
             reason: "".into(),

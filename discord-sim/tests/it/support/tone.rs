@@ -1,8 +1,15 @@
 //! Sine tones as WAV files.
 
+use std::time::Duration;
+
 /// A mono 48 kHz WAV file of a sine at half of full scale.
-pub fn wav(hz: f64, seconds: f64) -> Vec<u8> {
-    let count = (seconds * 48_000.0) as u32;
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    reason = "within i16"
+)]
+pub(crate) fn wav(hz: f64, length: Duration) -> Vec<u8> {
+    let count = u32::try_from(length.as_millis() * 48).unwrap();
     let mut wav = Vec::new();
     wav.extend(b"RIFF");
     wav.extend((36 + count * 2).to_le_bytes());
