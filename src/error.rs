@@ -37,6 +37,9 @@ pub enum Error {
     /// Discord did not answer in time (504).
     #[error("{0}")]
     UpstreamTimeout(&'static str),
+    /// There is no room to write (507).
+    #[error("the server's disk is full")]
+    StorageFull,
     /// A fault of ours (500).
     #[error("internal error")]
     Internal(#[source] Cause),

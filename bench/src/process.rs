@@ -100,10 +100,9 @@ mod tests {
     fn this_process_has_memory_and_uses_time() {
         let pid = std::process::id();
         assert!(memory(pid).resident > memory(pid).files);
-        let start = std::time::Instant::now();
-        while start.elapsed() < Duration::from_millis(60) {
+        // Ends, because waiting for it is what uses the time.
+        while processor_time(pid) < TICK {
             std::hint::spin_loop();
         }
-        assert!(processor_time(pid) >= TICK);
     }
 }

@@ -31,6 +31,8 @@ const GATEWAY_PATIENCE: Duration = Duration::from_secs(5);
 const JOIN_PATIENCE: Duration = Duration::from_secs(10);
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 const RETRIES_MAX: NonZeroU8 = NonZeroU8::MIN;
+/// How long a play may wait for those before it in the same guild.
+const TURN_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a leave may take to come back from Discord.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(2);
 /// How long parting from all guilds may take when the process ends.
@@ -148,7 +150,9 @@ impl Inner {
     ) -> Result<Started, VoiceError> {
         let input = open(audio).await?;
         let room = self.room(guild);
-        let mut room = room.lock().await;
+        // Whoever waited this long behind others does not want the sound any more.
+        let turn = timeout(TURN_PATIENCE, room.lock()).await;
+        let mut room = turn.map_err(|_| VoiceError::TimedOut)?;
         let is_fresh = self.enter(guild, channel, &mut room).await?;
         if is_fresh && self.directory.has_listeners(guild, channel) {
             sleep(self.settle).await;

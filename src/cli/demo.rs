@@ -171,6 +171,8 @@ fn start_server(sim: &Sim, web: &str, folder: &TempDir, authority: &Path) -> io:
         .args(["serve", "--until-input-ends"])
         .current_dir(folder.path())
         .env("SSL_CERT_FILE", authority)
+        // A proxy to the world does not lead to this machine.
+        .env("NO_PROXY", "*")
         .env("ROCKET_PORT", port)
         .env("YURI_PUBLIC_URL", web)
         .env("YURI_LOG", "warn")
@@ -293,7 +295,10 @@ fn header(answer: &Response, name: reqwest::header::HeaderName) -> Result<String
 }
 
 fn client() -> reqwest::Result<Client> {
-    Client::builder().redirect(redirect::Policy::none()).build()
+    Client::builder()
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .build()
 }
 
 fn print_welcome(sim: &Sim, web: &str, token: &TokenAnswer) -> io::Result<()> {

@@ -20,6 +20,9 @@ use source::Source;
 /// The defaults: the file that the repository shows is the one that the binary carries.
 const DEFAULTS: &str = include_str!("../../Rocket.toml");
 
+/// What a database's address looks like.
+const DATABASE_FORM: &str = "must be a path, sqlite:<path> or postgres://user@host/name";
+
 /// The real Discord.
 const DISCORD: &str = "https://discord.com";
 
@@ -109,7 +112,7 @@ pub struct Http {
     pub address: SocketAddr,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// Origins of other pages that may use a visitor's login.
+    /// Origins, besides our own, whose pages may change things with a visitor's login.
     pub cors_origins: Vec<String>,
     /// Key of the encrypted cookie that binds a login to its browser: 32 bytes in base64.
     pub secret_key: Option<Secret>,
@@ -120,13 +123,14 @@ pub struct Http {
 pub struct PublicUrl(String);
 
 impl PublicUrl {
-    /// Takes an `https` address, or an `http` one of this machine; a path is kept.
+    /// Takes an `https` or `http` address without a path: cookies and links are for a whole host.
     fn parse(text: &str) -> Result<Self, &'static str> {
         let url = Url::parse(text).map_err(|_| "is not a URL")?;
         let bare = url.query().is_none()
             && url.fragment().is_none()
             && url.username().is_empty()
-            && url.password().is_none();
+            && url.password().is_none()
+            && url.path() == "/";
         match (url.scheme(), url.host_str()) {
             ("http" | "https", Some(_)) if bare => {
                 Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
@@ -163,21 +167,48 @@ pub enum DatabaseUrl {
 }
 
 impl DatabaseUrl {
-    /// Takes a path, `sqlite:<path>`, `postgres:` or `postgresql:`.
+    /// Takes a path, `sqlite:<path>`, `postgres://` or `postgresql://`.
     ///
     /// # Errors
-    /// When the URL is of another database.
+    /// When the URL is of another database, or cannot be told from its password.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            return Ok(Self::Postgres(text.to_owned()));
+        let scheme = text
+            .split_once(':')
+            .map(|(scheme, _)| scheme.to_ascii_lowercase());
+        match scheme.as_deref() {
+            Some("postgres" | "postgresql") => Self::parse_postgres(text),
+            Some("sqlite") => Self::parse_path(&text["sqlite:".len()..]),
+            // A letter alone is a drive of Windows.
+            Some(scheme) if scheme.len() > 1 && !scheme.contains(['/', '.', '\\']) => {
+                Err(DATABASE_FORM)
+            }
+            _ => Self::parse_path(text),
         }
-        let path = text
-            .strip_prefix("sqlite:")
-            .map_or(text, |path| path.strip_prefix("//").unwrap_or(path));
-        if path.is_empty() || path.contains("://") {
-            return Err("must be a path, sqlite:<path> or postgres://user@host/name");
+    }
+
+    fn parse_path(text: &str) -> Result<Self, &'static str> {
+        let path = text.strip_prefix("//").unwrap_or(text);
+        // Each connection to `:memory:` would have a database of its own.
+        if path.is_empty() || path.starts_with(':') {
+            return Err(DATABASE_FORM);
         }
         Ok(Self::Sqlite(path.into()))
+    }
+
+    /// The driver's messages quote what it takes for a host: an unescaped `@` in the password
+    /// would show part of it.
+    fn parse_postgres(text: &str) -> Result<Self, &'static str> {
+        let rest = text
+            .split_once("://")
+            .map(|(_, rest)| rest)
+            .ok_or(DATABASE_FORM)?;
+        let authority = rest.split(['/', '?']).next().unwrap_or_default();
+        if rest.matches('@').count() > 1
+            || authority.matches('@').count() != rest.matches('@').count()
+        {
+            return Err("has a character in its password that must be written as %40, %2F or %3F");
+        }
+        Ok(Self::Postgres(text.to_owned()))
     }
 }
 
@@ -225,7 +256,7 @@ fn read(source: &mut Source) -> Config {
         text.parse().map_err(|_| "is not a port")
     });
     let address = SocketAddr::new(ip, port);
-    let here = PublicUrl(format!("http://{address}"));
+    let here = PublicUrl(format!("http://{}", reachable(address)));
     let public_url = source.parse("public_url", here.clone(), |text| match text {
         "" => Ok(here.clone()),
         url => PublicUrl::parse(url),
@@ -241,7 +272,10 @@ fn read(source: &mut Source) -> Config {
     Config {
         public_url,
         data_dir,
-        log: source.text("log"),
+        log: source.parse("log", "info".to_owned(), |text| match is_filter(text) {
+            true => Ok(text.to_owned()),
+            false => Err("is not a level (error, warn, info, debug, trace) or a list of them"),
+        }),
         admins,
         database,
         sounds: Sounds {
@@ -250,11 +284,10 @@ fn read(source: &mut Source) -> Config {
         },
         discord: read_discord(source),
         limits: Limits {
-            burst: source.parse("limits.burst", NonZeroU32::MIN, |text| {
-                text.parse()
-                    .map_err(|_| "is not a number from 1 to 4294967295")
-            }),
-            refill: Duration::from_millis(source.number("limits.refill_ms", 1, 86_400_000)),
+            burst: NonZeroU32::MIN.saturating_add(
+                u32::try_from(source.number("limits.burst", 1, 1_000_000) - 1).unwrap_or(0),
+            ),
+            refill: Duration::from_millis(source.number("limits.refill_ms", 1, 3_600_000)),
             page_max: u32::try_from(source.number("limits.page_max", 1, 1_000_000))
                 .unwrap_or(u32::MAX),
         },
@@ -301,6 +334,25 @@ fn read_discord(source: &mut Source) -> Discord {
         client_secret: secret(source, "discord.client_secret"),
         voice_settle: Duration::from_millis(source.number("discord.voice_settle_ms", 0, 10_000)),
     }
+}
+
+/// Where a browser of this machine reaches an address that is listened on.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        ip if ip.is_unspecified() => SocketAddr::new([127, 0, 0, 1].into(), address.port()),
+        _ => address,
+    }
+}
+
+/// Whether a text is a level, or a list of levels and of targets with theirs.
+fn is_filter(text: &str) -> bool {
+    text.split(',').all(|part| {
+        let level = part
+            .rsplit_once('=')
+            .map_or(part, |(_, level)| level)
+            .trim();
+        matches!(level, "off" | "error" | "warn" | "info" | "debug" | "trace")
+    })
 }
 
 /// The items of a comma-separated list; `None` when one of them cannot be read.

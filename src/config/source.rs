@@ -200,9 +200,10 @@ impl Source {
                     name,
                     false,
                 ),
+                // Its value is not shown: it may be the secret itself, given by mistake.
                 Err(error) => self
                     .faults
-                    .push(format!("{name}: cannot read `{value}`: {error}")),
+                    .push(format!("{name}: cannot read the file: {error}")),
             },
             None => self
                 .faults

@@ -97,7 +97,11 @@ pub(super) fn migrate(
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     match conn {
         AnyConnection::Sqlite(conn) => conn.run_pending_migrations(SQLITE).map(drop),
-        AnyConnection::Postgres(conn) => conn.run_pending_migrations(POSTGRES).map(drop),
+        AnyConnection::Postgres(conn) => {
+            // A migration may take its time.
+            conn.batch_execute("SET statement_timeout = 0")?;
+            conn.run_pending_migrations(POSTGRES).map(drop)
+        }
     }
 }
 

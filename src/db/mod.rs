@@ -102,7 +102,7 @@ impl Db {
         if self.inline
             && let Some(mut conn) = self.pool.try_get()
         {
-            return query(&mut conn).map_err(Error::internal);
+            return query(&mut conn).map_err(failure);
         }
         self.run(query).await
     }
@@ -110,7 +110,8 @@ impl Db {
     /// Runs a query on a thread that may wait.
     ///
     /// # Errors
-    /// 503 when there is no connection, 500 for what the database refuses.
+    /// 503 when there is no connection or the database is locked, 507 when its disk is full, 500
+    /// for what else it refuses.
     pub async fn run<T: Send + 'static>(
         &self,
         query: impl FnOnce(&mut AnyConnection) -> QueryResult<T> + Send + 'static,
@@ -121,7 +122,7 @@ impl Db {
                 tracing::error!(%error, "no database connection");
                 UNAVAILABLE
             })?;
-            query(&mut conn).map_err(Error::internal)
+            query(&mut conn).map_err(failure)
         })
         .await
         .map_err(Error::internal)?
@@ -146,6 +147,31 @@ impl Db {
     /// As [`run`](Self::run).
     pub async fn check(&self) -> Result<(), Error> {
         self.run(connection::ping).await
+    }
+}
+
+/// What a refusal of the database means: to wait, to make room, or a fault of ours.
+fn failure(error: diesel::result::Error) -> Error {
+    use diesel::result::DatabaseErrorKind::{ClosedConnection, SerializationFailure};
+    use diesel::result::Error::{BrokenTransactionManager, DatabaseError};
+    match &error {
+        DatabaseError(ClosedConnection | SerializationFailure, _) | BrokenTransactionManager => {
+            tracing::error!(%error, "the database went away");
+            UNAVAILABLE
+        }
+        // SQLite's kinds are told apart by its words alone.
+        DatabaseError(_, about) if about.message().contains("is locked") => {
+            tracing::error!(%error, "the database is held by somebody else");
+            UNAVAILABLE
+        }
+        DatabaseError(_, about)
+            if about.message().contains("disk is full")
+                || about.message().contains("No space left") =>
+        {
+            tracing::error!(%error, "there is no room to write");
+            Error::StorageFull
+        }
+        _ => Error::internal(error),
     }
 }
 

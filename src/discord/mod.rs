@@ -4,8 +4,10 @@
 pub mod oauth;
 pub mod rest;
 
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use reqwest::header::RETRY_AFTER;
 use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
 use serde::de::DeserializeOwned;
 
@@ -17,6 +19,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// No answer that we read is longer; 200 guilds are about 100 kB.
 const ANSWER_MAX_BYTES: usize = 4 << 20;
+/// A wait that Discord asks for is kept to when it is not longer than this.
+const WAIT_MAX: Duration = Duration::from_secs(5);
 const USER_AGENT: &str = concat!(
     "DiscordBot (https://github.com/yuri-bot/yuri, ",
     env!("CARGO_PKG_VERSION"),
@@ -30,6 +34,8 @@ pub struct Discord {
     bot_token: Secret,
     client_id: String,
     client_secret: Secret,
+    /// Discord has refused the bot's token: it is not shown again, which would end in a ban.
+    token_refused: AtomicBool,
 }
 
 impl Discord {
@@ -43,11 +49,16 @@ impl Discord {
         else {
             return Ok(None);
         };
-        let http = Client::builder()
+        let mut http = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
             .redirect(redirect::Policy::none())
-            .user_agent(USER_AGENT)
+            .user_agent(USER_AGENT);
+        if !config.is_real() {
+            // It stands beside us: a proxy to the world does not lead there.
+            http = http.no_proxy();
+        }
+        let http = http
             .build()
             .map_err(|error| Error::internal(error.without_url()))?;
         Ok(Some(Self {
@@ -56,6 +67,7 @@ impl Discord {
             bot_token: bot_token.clone(),
             client_id: client_id.clone(),
             client_secret: client_secret.clone(),
+            token_refused: AtomicBool::new(false),
         }))
     }
 
@@ -118,6 +130,13 @@ async fn read_bounded(mut answer: Response) -> Result<Vec<u8>, Error> {
     Ok(body)
 }
 
+/// How long Discord wants us to wait, if that is what it says.
+fn wait_asked(answer: &Response) -> Option<Duration> {
+    let seconds = answer.headers().get(RETRY_AFTER)?.to_str().ok()?;
+    let wait = Duration::try_from_secs_f64(seconds.parse().ok()?).ok()?;
+    (answer.status() == StatusCode::TOO_MANY_REQUESTS).then_some(wait)
+}
+
 fn nonsense(cause: crate::error::Cause) -> Error {
     Error::Upstream("discord's answer could not be read", Some(cause))
 }
@@ -126,13 +145,7 @@ fn nonsense(cause: crate::error::Cause) -> Error {
 fn refusal(answer: &Response) -> Error {
     let status = answer.status();
     if status == StatusCode::TOO_MANY_REQUESTS {
-        let wait = answer
-            .headers()
-            .get(reqwest::header::RETRY_AFTER)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|seconds| seconds.parse::<f64>().ok())
-            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        return Error::Limited(wait.unwrap_or(Duration::from_secs(5)));
+        return Error::Unavailable("discord limits this server now, try again");
     }
     let cause = format!("discord answered {status}").into();
     Error::Upstream("discord refused the request", Some(cause))

@@ -1,11 +1,14 @@
 //! Reads with the bot's token. Called by `domain::guilds`.
 
-use chrono::DateTime;
-use reqwest::StatusCode;
-use reqwest::header::AUTHORIZATION;
-use serde::Deserialize;
+use std::sync::atomic::Ordering;
 
-use super::{Discord, read, send};
+use chrono::DateTime;
+use reqwest::header::AUTHORIZATION;
+use reqwest::{Response, StatusCode};
+use serde::Deserialize;
+use tokio::time::sleep;
+
+use super::{Discord, WAIT_MAX, read, send, wait_asked};
 use crate::error::Error;
 use crate::ids::{GuildId, UserId};
 
@@ -29,16 +32,19 @@ struct MemberAnswer {
 }
 
 impl Discord {
-    /// The member as Discord has it now; `None` when it is no member, or the bot not there.
+    /// The member as Discord has it now; `None` when it is no member, or the bot not there. A
+    /// wait that Discord asks for is kept to once, if it is short.
     ///
     /// # Errors
-    /// 429 where Discord limits us; 502 and 504 for its failures.
+    /// 502 and 504 for Discord's failures, 503 where it limits us. After it has refused the bot's
+    /// token once it is not asked again.
     pub async fn find_member(&self, guild: GuildId, user: UserId) -> Result<Option<Member>, Error> {
-        let request = self
-            .http
-            .get(self.url(&format!("/guilds/{guild}/members/{user}")))
-            .header(AUTHORIZATION, format!("Bot {}", self.bot_token.expose()));
-        let answer = send(request).await?;
+        let path = format!("/guilds/{guild}/members/{user}");
+        let mut answer = self.get_as_bot(&path).await?;
+        if let Some(wait) = wait_asked(&answer).filter(|wait| *wait <= WAIT_MAX) {
+            sleep(wait).await;
+            answer = self.get_as_bot(&path).await?;
+        }
         if matches!(
             answer.status(),
             StatusCode::NOT_FOUND | StatusCode::FORBIDDEN
@@ -51,5 +57,20 @@ impl Discord {
             .and_then(|until| DateTime::parse_from_rfc3339(&until).ok())
             .map(|until| until.timestamp_millis());
         Ok(Some(Member::new(timed_out_until_ms)))
+    }
+
+    async fn get_as_bot(&self, path: &str) -> Result<Response, Error> {
+        const REFUSED: Error = Error::Upstream("discord refuses the bot's token", None);
+        if self.token_refused.load(Ordering::Relaxed) {
+            return Err(REFUSED);
+        }
+        let token = format!("Bot {}", self.bot_token.expose());
+        let answer = send(self.http.get(self.url(path)).header(AUTHORIZATION, token)).await?;
+        if answer.status() == StatusCode::UNAUTHORIZED {
+            self.token_refused.store(true, Ordering::Relaxed);
+            tracing::error!("discord refuses the bot's token; it is not asked anything more");
+            return Err(REFUSED);
+        }
+        Ok(answer)
     }
 }

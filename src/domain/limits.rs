@@ -13,12 +13,16 @@ use governor::nanos::Nanos;
 use governor::state::keyed::ShrinkableKeyedStateStore;
 use governor::state::{InMemoryState, NotKeyed, StateStore};
 use governor::{NotUntil, Quota, RateLimiter};
+use moka::sync::Cache;
 
 use crate::clock::Clock;
 use crate::ids::UserId;
 
 /// Most keys of one limiter; beyond them the unknown ones share one bucket.
 const KEYS_MAX: usize = 100_000;
+
+/// Most addresses that are kept out at once.
+const BLOCKED_MAX: u64 = 100_000;
 
 /// What a caller may still do, as the three headers say it. Seed 004, Rate Limiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,11 +58,15 @@ pub struct Limits {
     users: Keyed<UserId>,
     strangers: Keyed<AddressKey>,
     failures: Keyed<AddressKey>,
+    /// Until when, on the monotonic clock, nothing is looked up for an address that failed too
+    /// often.
+    blocked: Cache<AddressKey, Duration>,
     oauth: Keyed<AddressKey>,
+    clock: Clock,
 }
 
 impl Limits {
-    /// The per-user bucket as configured, the others as they are documented in `docs/limits.md`.
+    /// The per-user bucket as configured, the others as `docs/api.md` has them.
     pub fn new(burst: NonZeroU32, refill: Duration, clock: &Clock) -> Self {
         let fixed = |burst: u32, refill_ms: u64| {
             let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
@@ -68,7 +76,9 @@ impl Limits {
             users: Keyed::new(burst, refill, clock, KEYS_MAX),
             strangers: fixed(60, 100),
             failures: fixed(10, 60_000),
+            blocked: Cache::new(BLOCKED_MAX),
             oauth: fixed(10, 6_000),
+            clock: clock.clone(),
         }
     }
 
@@ -88,12 +98,31 @@ impl Limits {
         self.strangers.check(&address.into())
     }
 
-    /// Counts a credential that was not accepted.
+    /// Whether a credential of this address may be looked up at all.
+    ///
+    /// # Errors
+    /// While too many have failed.
+    pub fn check_failures(&self, address: IpAddr) -> Result<(), Refused> {
+        let until = self
+            .blocked
+            .get(&AddressKey::from(address))
+            .unwrap_or_default();
+        match until.checked_sub(self.clock.monotonic()) {
+            Some(wait) if !wait.is_zero() => Err(Refused(wait)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a credential that was not accepted. One too many stops the address's lookups until
+    /// the next attempt is due.
     ///
     /// # Errors
     /// When the address has tried too many.
     pub fn charge_failure(&self, address: IpAddr) -> Result<(), Refused> {
-        self.failures.check(&address.into())
+        let key = address.into();
+        self.failures.check(&key).inspect_err(|refused| {
+            self.blocked.insert(key, self.clock.monotonic() + refused.0);
+        })
     }
 
     /// Counts the start of a login.

@@ -1,15 +1,27 @@
 //! Writing the play log: one task, so that playing never waits for the database and a guild's
 //! numbers are given in one place. `domain::player` is the only one that records.
 
+use std::time::Duration;
+
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep;
 
 use crate::db::Db;
 use crate::db::plays::{NewPlay, append};
+use crate::error::Error;
 
 /// Plays that may wait to be written.
 const WAITING_MAX: usize = 10_000;
 /// Plays written in one transaction at most.
 const BATCH_MAX: usize = 100;
+
+/// How long the task waits for a database that is not available, time after time.
+const RETRY_DELAYS: [Duration; 4] = [
+    Duration::from_millis(100),
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+    Duration::from_secs(15),
+];
 
 /// The play was not written: the queue is full, or the database refused it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +32,12 @@ struct Job {
     /// Nothing for a caller who only waits for what stands before.
     play: Option<NewPlay>,
     committed: oneshot::Sender<()>,
+}
+
+impl Job {
+    fn done(self) {
+        let _nobody_waits = self.committed.send(());
+    }
 }
 
 /// The way in, cheap to clone. The task ends when all clones are gone.
@@ -75,21 +93,33 @@ impl PlayLog {
 async fn write_all(db: Db, mut waiting: mpsc::Receiver<Job>) {
     let mut batch = Vec::new();
     while waiting.recv_many(&mut batch, BATCH_MAX).await > 0 {
-        let (plays, commits): (Vec<_>, Vec<_>) =
-            batch.drain(..).map(|job| (job.play, job.committed)).unzip();
+        let plays: Vec<NewPlay> = batch.iter().filter_map(|job| job.play.clone()).collect();
+        if write(&db, plays).await.is_ok() {
+            batch.drain(..).for_each(Job::done);
+            continue;
+        }
+        // One that the database never takes must not cost the others.
+        for job in batch.drain(..) {
+            let play: Vec<NewPlay> = job.play.clone().into_iter().collect();
+            match write(&db, play).await {
+                Ok(()) => job.done(),
+                Err(error) => tracing::error!(?error, play = ?job.play, "a play was not logged"),
+            }
+        }
+    }
+}
+
+/// Writes plays in one transaction. Waits for a database that is locked, full or not there.
+async fn write(db: &Db, plays: Vec<NewPlay>) -> Result<(), Error> {
+    let mut delays = RETRY_DELAYS.into_iter();
+    loop {
+        let rows = plays.clone();
         let written = db
-            .write(move |conn| {
-                plays
-                    .iter()
-                    .flatten()
-                    .try_for_each(|play| append(conn, play))
-            })
+            .write(move |conn| rows.iter().try_for_each(|play| append(conn, play)))
             .await;
-        match written {
-            Ok(()) => commits.into_iter().for_each(|committed| {
-                let _nobody_waits = committed.send(());
-            }),
-            Err(error) => tracing::error!(?error, plays = commits.len(), "plays were not logged"),
+        match (written, delays.next()) {
+            (Err(Error::Unavailable(_) | Error::StorageFull), Some(delay)) => sleep(delay).await,
+            (written, _) => return written,
         }
     }
 }

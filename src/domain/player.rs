@@ -2,12 +2,11 @@
 //! and the only writer of the play log.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::time::timeout;
 
 use crate::audio::{Prepared, Transcoder};
@@ -53,6 +52,13 @@ impl From<VoiceError> for Error {
 pub struct Started {
     /// Resolves when the track has ended, was stopped, replaced or lost its connection.
     pub ended: oneshot::Receiver<()>,
+}
+
+impl Started {
+    /// Whether the track has ended.
+    pub fn is_over(&mut self) -> bool {
+        !matches!(self.ended.try_recv(), Err(TryRecvError::Empty))
+    }
 }
 
 /// Voice connections, one per guild. The port that `bot` fills.
@@ -150,9 +156,8 @@ pub struct Player {
     voice: Arc<dyn Voice>,
     log: PlayLog,
     clock: Clock,
-    playing: Arc<Mutex<HashMap<GuildId, (u64, NowPlaying)>>>,
-    /// Numbers the plays, so that the end of one is not taken for the end of the next.
-    plays: AtomicU64,
+    /// What was started last in each guild, and how to know whether it is over.
+    playing: Mutex<HashMap<GuildId, (NowPlaying, Started)>>,
 }
 
 impl Player {
@@ -172,8 +177,7 @@ impl Player {
             voice,
             log,
             clock,
-            playing: Arc::default(),
-            plays: AtomicU64::new(0),
+            playing: Mutex::default(),
         }
     }
 
@@ -228,7 +232,6 @@ impl Player {
         self.check(asker).await?;
         self.voice_channel(asker)?;
         self.voice.stop(asker.guild).await;
-        self.forget(asker.guild);
         Ok(self.state(asker.guild))
     }
 
@@ -240,7 +243,6 @@ impl Player {
         self.check(asker).await?;
         self.voice_channel(asker)?;
         self.voice.leave(asker.guild).await;
-        self.forget(asker.guild);
         Ok(self.state(asker.guild))
     }
 
@@ -248,10 +250,7 @@ impl Player {
     pub fn state(&self, guild: GuildId) -> PlayerState {
         PlayerState {
             channel: self.voice.channel(guild),
-            now_playing: self
-                .playing()
-                .get(&guild)
-                .map(|(_, playing)| playing.clone()),
+            now_playing: self.now_playing(guild),
         }
     }
 
@@ -289,28 +288,23 @@ impl Player {
         })
     }
 
-    fn playing(&self) -> std::sync::MutexGuard<'_, HashMap<GuildId, (u64, NowPlaying)>> {
-        self.playing.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What plays in a guild now.
+    fn now_playing(&self, guild: GuildId) -> Option<NowPlaying> {
+        let mut playing = self.playing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (now_playing, started) = playing.get_mut(&guild)?;
+        if started.is_over() {
+            playing.remove(&guild);
+            return None;
+        }
+        Some(now_playing.clone())
     }
 
-    /// Keeps what plays until it ends; a later play of the guild is not ended by an earlier one.
-    fn remember(&self, guild: GuildId, now_playing: NowPlaying, started: Started) {
-        let number = self.plays.fetch_add(1, Ordering::Relaxed);
-        self.playing().insert(guild, (number, now_playing));
-        let playing = Arc::clone(&self.playing);
-        tokio::spawn(async move {
-            let _ended_or_dropped = started.ended.await;
-            let mut playing = playing.lock().unwrap_or_else(PoisonError::into_inner);
-            if playing
-                .get(&guild)
-                .is_some_and(|(current, _)| *current == number)
-            {
-                playing.remove(&guild);
-            }
-        });
-    }
-
-    fn forget(&self, guild: GuildId) {
-        self.playing().remove(&guild);
+    /// Keeps what was started, unless it is over already: then another play may have been started
+    /// and kept before this one came here.
+    fn remember(&self, guild: GuildId, now_playing: NowPlaying, mut started: Started) {
+        let mut playing = self.playing.lock().unwrap_or_else(PoisonError::into_inner);
+        if !started.is_over() {
+            playing.insert(guild, (now_playing, started));
+        }
     }
 }

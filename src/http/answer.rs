@@ -24,6 +24,8 @@ pub(super) fn respond(status: Status, body: &impl Serialize) -> response::Result
     Response::build()
         .status(status)
         .header(ContentType::JSON)
+        // In one piece: Rocket's chunks of 4 KiB are a system call each.
+        .max_chunk_size(body.len().max(1))
         .sized_body(body.len(), Cursor::new(body))
         .ok()
 }

@@ -56,6 +56,7 @@ fn status(error: &Error) -> Status {
         Error::Upstream(..) => Status::BadGateway,
         Error::Unavailable(_) => Status::ServiceUnavailable,
         Error::UpstreamTimeout(_) => Status::GatewayTimeout,
+        Error::StorageFull => Status::InsufficientStorage,
         Error::Internal(_) => Status::InternalServerError,
     }
 }

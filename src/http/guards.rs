@@ -1,13 +1,13 @@
 //! Who is calling, from where, and whether they may: what routes take as arguments. A route that
 //! takes [`Caller`] cannot run for a stranger, nor for a caller without a rate token.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rocket::data::{Data, FromData, Outcome as DataOutcome, ToByteUnit};
-use rocket::http::{Method, Status};
+use rocket::http::{Cookie, Method, Status};
 use rocket::request::{FromParam, FromRequest, Outcome};
 use rocket::{Request, State};
 use serde::de::DeserializeOwned;
@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use super::error::fail;
 use crate::app::App;
 use crate::db::tokens::Kind;
-use crate::domain::limits::Budget;
+use crate::domain::limits::{Budget, Refused};
 use crate::domain::tokens::{Credential, Identity};
 use crate::error::Error;
 use crate::ids::{GuildId, NotASnowflake, UserId};
@@ -41,7 +41,11 @@ impl Caller {
 }
 
 /// A visitor of a page: the login of their cookies, if it is good. Costs no rate token.
-pub(super) struct Visitor(pub(super) Option<Identity>);
+pub(super) struct Visitor {
+    pub(super) session: Option<Identity>,
+    /// Whether there is an `Authorization` header, which alone decides then: it is no session.
+    pub(super) has_header: bool,
+}
 
 /// A request that one of our own pages has sent, or that no browser's cookies have authorised.
 pub(super) struct SameOrigin;
@@ -105,32 +109,37 @@ async fn authenticate(app: &App, request: &Request<'_>) -> Result<(Identity, boo
     } else {
         basic_credential(request)
     };
-    let verified = verify(app, request, credential.as_ref()).await;
-    let presented = !by_cookie || presents_cookies(request);
-    if matches!(verified, Err(Error::Unauthorized)) && presented {
-        app.limits
-            .charge_failure(address(app, request))
-            .map_err(|refused| Error::Limited(refused.0))?;
-    }
-    Ok((verified?, by_cookie))
+    let presented = !by_cookie || cookies(request).any(|cookie| cookie.name() == "token");
+    let identity = verify(app, request, credential.as_ref(), presented).await?;
+    Ok((identity, by_cookie))
 }
 
 /// Verifies a credential: from memory for nothing, else from the database for one of the requests
-/// that the address has as a stranger's.
+/// that the address has as a stranger's. A failure counts when something was `presented`; after
+/// too many, nothing that the address presents is looked up for a while.
 async fn verify(
     app: &App,
     request: &Request<'_>,
     credential: Option<&Credential>,
+    presented: bool,
 ) -> Result<Identity, Error> {
     if let Some(identity) = credential.and_then(|known| app.tokens.recall(known)) {
         return Ok(identity);
     }
-    app.limits
-        .charge_stranger(address(app, request))
-        .map_err(|refused| Error::Limited(refused.0))?;
-    app.tokens
-        .verify(credential.ok_or(Error::Unauthorized)?)
-        .await
+    let address = address(app, request);
+    let limited = |refused: Refused| Error::Limited(refused.0);
+    app.limits.charge_stranger(address).map_err(limited)?;
+    if presented {
+        app.limits.check_failures(address).map_err(limited)?;
+    }
+    let verified = match credential {
+        Some(credential) => app.tokens.verify(credential).await,
+        None => Err(Error::Unauthorized),
+    };
+    if presented && matches!(verified, Err(Error::Unauthorized)) {
+        app.limits.charge_failure(address).map_err(limited)?;
+    }
+    verified
 }
 
 /// `Authorization: Basic base64(userid:token)`. Seed 004, Authentication I.
@@ -151,22 +160,22 @@ fn basic_credential(request: &Request<'_>) -> Option<Credential> {
 /// The cookies `userid` and `token`. Seed 004, Authentication II. One that is sent twice, as a
 /// sibling domain can arrange, is none.
 fn cookie_credential(request: &Request<'_>) -> Option<Credential> {
-    let once = |name| (count_cookies(request, name) == 1).then(|| request.cookies().get(name))?;
-    let user = once("userid")?.value().parse().ok()?;
-    Credential::new(user, once("token")?.value(), Kind::Session)
+    let user = sole_cookie(request, "userid")?.value().parse().ok()?;
+    Credential::new(user, sole_cookie(request, "token")?.value(), Kind::Session)
 }
 
-fn presents_cookies(request: &Request<'_>) -> bool {
-    count_cookies(request, "token") > 0
+/// The cookie of this name, if there is one and not two.
+fn sole_cookie<'r>(request: &'r Request<'_>, name: &str) -> Option<Cookie<'r>> {
+    let mut named = cookies(request).filter(|cookie| cookie.name() == name);
+    named.next().filter(|_| named.next().is_none())
 }
 
-fn count_cookies(request: &Request<'_>, name: &str) -> usize {
-    request
-        .headers()
-        .get("Cookie")
-        .flat_map(|header| header.split(';'))
-        .filter(|pair| pair.split('=').next().is_some_and(|key| key.trim() == name))
-        .count()
+/// All cookies as they were sent, names decoded like Rocket does: its jar keeps one of each.
+fn cookies<'r>(request: &'r Request<'_>) -> impl Iterator<Item = Cookie<'r>> {
+    let headers = request.headers().get("Cookie");
+    headers
+        .flat_map(Cookie::split_parse_encoded)
+        .filter_map(Result::ok)
 }
 
 /// Cookies are sent by the browser whoever asks it to: a request that changes something must show
@@ -212,29 +221,34 @@ impl<'r> FromRequest<'r> for Visitor {
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         match visit(request).await {
-            Ok(identity) => Outcome::Success(Self(identity)),
+            Ok(visitor) => Outcome::Success(visitor),
             Err(error) => fail(request, error),
         }
     }
 }
 
-async fn visit(request: &Request<'_>) -> Result<Option<Identity>, Error> {
+async fn visit(request: &Request<'_>) -> Result<Visitor, Error> {
     let app = app(request)?;
-    let Some(credential) = cookie_credential(request) else {
-        return Ok(None);
+    let has_header = request.headers().contains("Authorization");
+    let credential = cookie_credential(request).filter(|_| !has_header);
+    let session = match &credential {
+        None => None,
+        Some(credential) => match verify(app, request, Some(credential), true).await {
+            Ok(identity) => Some(identity),
+            Err(Error::Unauthorized) => None,
+            Err(error) => return Err(error),
+        },
     };
-    let identity = match verify(app, request, Some(&credential)).await {
-        Ok(identity) => Some(identity),
-        Err(Error::Unauthorized) => None,
-        Err(error) => return Err(error),
-    };
-    if let Some(identity) = identity {
+    if let Some(identity) = session {
         request.local_cache(|| Charged {
             user: Some(identity.user),
             budget: None,
         });
     }
-    Ok(identity)
+    Ok(Visitor {
+        session,
+        has_header,
+    })
 }
 
 #[rocket::async_trait]
@@ -271,18 +285,21 @@ fn address(app: &App, request: &Request<'_>) -> IpAddr {
         .flat_map(|value| value.split(','))
         .collect();
     for hop in hops.into_iter().rev() {
-        match hop
-            .trim()
-            .parse::<IpAddr>()
-            .map(|address| address.to_canonical())
-        {
-            Ok(address) if is_trusted(&address) => {}
-            Ok(address) => return address,
+        match parse_hop(hop.trim()) {
+            Some(address) if is_trusted(&address) => {}
+            Some(address) => return address,
             // What stands further left may be anybody's invention.
-            Err(_) => return peer,
+            None => return peer,
         }
     }
     peer
+}
+
+/// An address of `X-Forwarded-For`; some proxies write the port with it.
+fn parse_hop(hop: &str) -> Option<IpAddr> {
+    let with_port = || hop.parse::<SocketAddr>().map(|hop| hop.ip());
+    let address = hop.parse::<IpAddr>().or_else(|_| with_port());
+    address.ok().map(|address| address.to_canonical())
 }
 
 impl FromParam<'_> for GuildId {

@@ -105,7 +105,10 @@ pub(super) async fn logout(
     visitor: Visitor,
     jar: &CookieJar<'_>,
 ) -> Result<Json<Done>, Error> {
-    if let Some(session) = visitor.0 {
+    if visitor.has_header {
+        return Err(Error::Unauthorized);
+    }
+    if let Some(session) = visitor.session {
         app.tokens.revoke(session.user, session.token_id).await?;
     }
     for name in ["token", "userid"] {
@@ -166,9 +169,10 @@ async fn finish(
                 started_ms,
             },
         );
-    let pending = app.login.redeem(pending, &state?)?;
+    let (code, state) = (code?, state?);
+    let pending = app.login.redeem(pending, &state)?;
     // The user pressed Cancel, or Discord did not want to: its words are not passed on.
-    let code = code?.ok_or(Error::Unauthorized)?;
+    let code = code.ok_or(Error::Unauthorized)?;
     app.login
         .finish(flow, &pending, &code, &callback_url(app, flow))
         .await
@@ -187,8 +191,8 @@ fn cookie_name(flow: Flow) -> &'static str {
     }
 }
 
-/// What Discord sends the browser back with. One that is sent twice is a 400, and uses the
-/// browser's cookie up like any other callback.
+/// What Discord sends the browser back with. One that is sent twice is a 400, and takes the
+/// browser's cookie like any other callback.
 pub(super) struct Callback {
     code: Result<Option<String>, Error>,
     state: Result<String, Error>,

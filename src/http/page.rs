@@ -77,7 +77,7 @@ pub(super) async fn show_board(
         let callback = |flow: &str| app.config.public_url.join(flow);
         let callbacks = [callback("/login/authorize"), callback("/token/authorize")];
         SetupPage { missing, callbacks }.render()
-    } else if let Some(session) = visitor.0 {
+    } else if let Some(session) = visitor.session {
         board(app, session.user).await?.render()
     } else {
         LoginPage.render()

@@ -87,7 +87,7 @@ pub(super) async fn revoke_token(
     id: &str,
 ) -> Result<Json<Done>, Error> {
     const UNKNOWN: Error = Error::NotFound("not found");
-    let is_number = matches!(id.len(), 1..=18) && id.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number = matches!(id.len(), 1..=9) && id.bytes().all(|byte| byte.is_ascii_digit());
     let id: i64 = id
         .parse()
         .ok()

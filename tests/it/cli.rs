@@ -60,6 +60,7 @@ async fn the_demonstration_plays_a_sound_for_a_login_through_the_real_redirects(
     assert!(authority.exists());
 
     let browser = Client::builder()
+        .no_proxy()
         .cookie_store(true)
         .redirect(reqwest::redirect::Policy::none())
         .build()
@@ -137,7 +138,7 @@ fn wrong_settings_stop_the_start_and_are_all_named() {
     yuri: the configuration has faults:
       port (from ROCKET_PORT): `0x50` is not a port
       discord.bot_token (from YURI_DISCORD__BOT_TOKEN): the value has characters that no such secret has
-      limits.burst (from YURI_LIMITS__BURST): `none` is not a number from 1 to 4294967295
+      limits.burst (from YURI_LIMITS__BURST): `none` is not a number from 1 to 1000000
     ");
     assert_eq!(
         std::fs::read_dir(folder.path()).unwrap().count(),

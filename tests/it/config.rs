@@ -89,7 +89,7 @@ fn every_fault_is_told_at_once_and_no_secret_with_it() {
     the configuration has faults:
       <dir>/Rocket.toml: there is no setting `typo`
       <dir>/Rocket.toml: `release` is not known; settings stand under [default]
-      YURI_DISCORD__CLIENT_SECRET_FILE: cannot read `/nowhere/secret`: No such file or directory (os error 2)
+      YURI_DISCORD__CLIENT_SECRET_FILE: cannot read the file: No such file or directory (os error 2)
       YURI_DISCORD__TOKEN: there is no setting `discord.token`
       address (from ROCKET_ADDRESS): `localhost` is not an IP address
       port (from ROCKET_PORT): `66000` is not a port
@@ -98,8 +98,8 @@ fn every_fault_is_told_at_once_and_no_secret_with_it() {
       admins (from YURI_ADMINS): `1, ada` is not a list of Discord user ids
       discord.bot_token (from YURI_DISCORD__BOT_TOKEN): the value has characters that no such secret has
       discord.client_id (from YURI_DISCORD__CLIENT_ID): `yuri` is not an application id
-      limits.burst (from YURI_LIMITS__BURST): `0` is not a number from 1 to 4294967295
-      limits.refill_ms (from YURI_LIMITS__REFILL_MS): `0` is not a number from 1 to 86400000
+      limits.burst (from YURI_LIMITS__BURST): `0` is not a number from 1 to 1000000
+      limits.refill_ms (from YURI_LIMITS__REFILL_MS): `0` is not a number from 1 to 3600000
       limits.page_max (from YURI_LIMITS__PAGE_MAX): `-1` is not a number from 1 to 1000000
       http.trusted_proxies (from YURI_HTTP__TRUSTED_PROXIES): `10.0.0.0/33` is not a list of addresses or networks
       http.cors_origins (from YURI_HTTP__CORS_ORIGINS): `https://a.test/path` is not a list of origins like https://board.example.org
@@ -129,6 +129,34 @@ fn a_secret_can_come_from_a_file_and_is_never_shown() {
     assert!(
         !shown.contains("hunter2") && !shown.contains("aHVu"),
         "{shown}"
+    );
+}
+
+#[test]
+fn addresses_and_levels_are_checked() {
+    let dir = tempfile::tempdir().unwrap();
+    for (variable, bad) in [
+        ("YURI_PUBLIC_URL", "https://a.test/yuri"),
+        ("YURI_PUBLIC_URL", "https://user@a.test"),
+        ("YURI_LOG", "debgu"),
+        ("YURI_LOG", "yuri"),
+        ("YURI_LOG", ""),
+    ] {
+        assert!(
+            load(dir.path(), &[(variable, bad)]).is_err(),
+            "{variable}={bad}"
+        );
+    }
+    let everywhere = load(
+        dir.path(),
+        &[
+            ("ROCKET_ADDRESS", "0.0.0.0"),
+            ("YURI_LOG", "warn,yuri=debug"),
+        ],
+    );
+    assert_eq!(
+        everywhere.unwrap().public_url.join(""),
+        "http://127.0.0.1:8000"
     );
 }
 
@@ -163,7 +191,18 @@ fn databases_are_told_apart() {
         parse("postgres://h/d"),
         Ok(DatabaseUrl::Postgres("postgres://h/d".into()))
     );
-    for bad in ["", "sqlite:", "mysql://h/d", "http://h"] {
+    for bad in [
+        "",
+        "sqlite:",
+        "mysql://h/d",
+        "mysql:d",
+        "http://h",
+        "postgres:d",
+        ":memory:",
+        "sqlite::memory:",
+        "postgres://u:p@ss@h/d",
+        "postgres://u:p/ss@h/d",
+    ] {
         assert!(parse(bad).is_err(), "{bad}");
     }
 }

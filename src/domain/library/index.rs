@@ -44,17 +44,16 @@ pub(super) struct Index {
 
 impl Index {
     /// Reads a folder. Hidden files and names that are not UTF-8 are no sounds; links are
-    /// followed to plain files. A folder that cannot be read has none.
-    pub(super) fn read(dir: &Path) -> Self {
-        let sounds = match list(dir) {
-            Ok(sounds) => sounds,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => {
-                tracing::warn!(%error, "the folder of sounds cannot be read");
-                Vec::new()
-            }
-        };
-        Self::new(sounds)
+    /// followed to plain files. A folder that is not there has none.
+    ///
+    /// # Errors
+    /// When the folder is there but cannot be read: nothing is known about it then.
+    pub(super) fn read(dir: &Path) -> io::Result<Self> {
+        match list(dir) {
+            Ok(sounds) => Ok(Self::new(sounds)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(error),
+        }
     }
 
     fn new(mut sounds: Vec<Sound>) -> Self {

@@ -6,6 +6,7 @@
 mod index;
 mod watch;
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -33,7 +34,9 @@ impl Library {
             version: channel::Sender::new(0),
             watcher: std::sync::OnceLock::new(),
         });
-        library.rescan();
+        if let Err(error) = library.rescan() {
+            tracing::warn!(%error, "the folder of sounds cannot be read, trying again");
+        }
         let _set_once = library.watcher.set(watch::start(&library));
         library
     }
@@ -61,17 +64,19 @@ impl Library {
     }
 
     /// Reads the folder again. Called by the watcher. Blocks.
-    fn rescan(&self) {
-        let index = Index::read(&self.dir);
-        let changed = {
-            let mut current = self.index.write().unwrap_or_else(PoisonError::into_inner);
-            let changed = !current.same_as(&index);
-            *current = Arc::new(index);
-            changed
-        };
+    ///
+    /// # Errors
+    /// When it cannot be read; what was known stays.
+    fn rescan(&self) -> io::Result<()> {
+        let index = Index::read(&self.dir)?;
+        let mut current = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        let changed = !current.same_as(&index);
+        *current = Arc::new(index);
+        drop(current);
         if changed {
             self.version.send_modify(|version| *version += 1);
         }
+        Ok(())
     }
 
     fn index(&self) -> Arc<Index> {

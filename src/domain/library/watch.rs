@@ -17,7 +17,7 @@ const GATHER: Duration = Duration::from_millis(100);
 const GATHER_MAX: Duration = Duration::from_secs(1);
 /// How often the folder is looked at without a notice.
 const LOOK_EVERY: Duration = Duration::from_mins(5);
-/// The same while there is no folder to watch.
+/// The same while there is no folder to watch, or it cannot be read.
 const LOOK_FOR_FOLDER_EVERY: Duration = Duration::from_secs(1);
 
 /// Ends the watching thread when it is dropped, with its library.
@@ -52,8 +52,11 @@ fn run(
         let Some(library) = library.upgrade() else {
             return;
         };
-        library.rescan();
+        let read = library.rescan();
         drop(library);
+        if let Err(error) = &read {
+            tracing::warn!(%error, "the folder of sounds cannot be read, keeping what was known");
+        }
         // A folder that went away and came back is another one: its watch is dead.
         if watching
             .as_ref()
@@ -61,7 +64,7 @@ fn run(
         {
             watching = watch(dir, notices);
         }
-        let patience = if watching.is_some() {
+        let patience = if watching.is_some() && read.is_ok() {
             LOOK_EVERY
         } else {
             LOOK_FOR_FOLDER_EVERY

@@ -1,9 +1,12 @@
 //! The play log against plain counting.
 
+use diesel::Connection as _;
+use diesel::connection::SimpleConnection as _;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use yuri::db::Db;
 use yuri::db::plays::{LOCAL, NewPlay, append, page, top_sounds};
 use yuri::domain::play_log::PlayLog;
+use yuri::error::Error;
 use yuri::ids::GuildId;
 
 use super::on_each_backend;
@@ -136,4 +139,63 @@ async fn a_flush_waits_for_what_nobody_waits_for() {
         assert_eq!(got.total, 300);
     })
     .await;
+}
+
+#[tokio::test]
+async fn one_play_that_cannot_be_written_costs_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = super::sqlite(&folder);
+    db.write(|conn| {
+        conn.batch_execute(
+            "CREATE TRIGGER refuse BEFORE INSERT ON plays WHEN NEW.sound = 'poison' \
+             BEGIN SELECT RAISE(ABORT, 'no'); END",
+        )
+    })
+    .await
+    .unwrap();
+    let log = PlayLog::start(db.clone());
+    let sounds = ["a", "poison", "b", "poison", "c"];
+    let records: Vec<_> = sounds
+        .iter()
+        .map(|sound| log.record(play(1, sound, true)))
+        .collect();
+    let mut logged = Vec::new();
+    for record in records {
+        logged.push(record.await.is_ok());
+    }
+    assert_eq!(logged, [true, false, true, false, true]);
+    check(
+        &db,
+        ["a", "b", "c"].map(|sound| play(1, sound, true)).to_vec(),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn plays_wait_for_a_database_that_is_locked() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = super::sqlite(&folder);
+    let log = PlayLog::start(db.clone());
+    let path = folder.path().join("test.sqlite3").display().to_string();
+    let (held, is_held) = tokio::sync::oneshot::channel();
+    let (release, released) = std::sync::mpsc::channel();
+    let holder = std::thread::spawn(move || {
+        let mut conn = diesel::SqliteConnection::establish(&path).unwrap();
+        conn.batch_execute("BEGIN IMMEDIATE").unwrap();
+        held.send(()).unwrap();
+        released.recv().unwrap();
+        conn.batch_execute("COMMIT").unwrap();
+    });
+    is_held.await.unwrap();
+    let record = log.record(play(1, "a", true));
+    tokio::task::yield_now().await;
+    // Changes go one after another: when this one has been refused, the log's has been too.
+    let refused = db
+        .write(|conn| conn.batch_execute("DELETE FROM plays"))
+        .await;
+    assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
+    release.send(()).unwrap();
+    record.await.unwrap();
+    holder.join().unwrap();
+    check(&db, vec![play(1, "a", true)]).await;
 }

@@ -38,6 +38,10 @@ async fn a_trusted_proxys_is() {
         request.header("X-Forwarded-For", format!("198.51.100.{number}"))
     };
     assert_eq!(admitted(&server, distinct).await, 70);
+    let with_port = |request: RequestBuilder, number: usize| {
+        request.header("X-Forwarded-For", format!("192.0.2.1:{}", 1000 + number))
+    };
+    assert_eq!(admitted(&server, with_port).await, 60);
     // What the client itself wrote stands left of what the proxies have added.
     let spoofed = |request: RequestBuilder, number: usize| {
         request.header(

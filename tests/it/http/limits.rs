@@ -179,6 +179,14 @@ async fn wrong_credentials_are_limited_more_strictly() {
         200,
         "who is known is not kept out"
     );
+    let good = server.token(id("2")).await;
+    assert_eq!(
+        good.get(&server, PATH).await.status,
+        429,
+        "a right guess is not looked up either"
+    );
+    server.clock.advance(Duration::from_mins(1));
+    assert_eq!(good.get(&server, PATH).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

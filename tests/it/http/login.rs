@@ -73,6 +73,17 @@ async fn a_login_leads_to_a_session_and_a_logout_ends_it() {
     );
     let again = Answer::of(browser.own_request(Method::POST, "/logout")).await;
     assert_eq!(again.status, 200);
+
+    let other = Browser::login(&server, "ben").await;
+    let with_header = other
+        .own_request(Method::POST, "/logout")
+        .header("Authorization", "Basic x");
+    assert_eq!(
+        Answer::of(with_header).await.status,
+        401,
+        "a present header alone decides"
+    );
+    assert_eq!(other.get("/api/localsounds").await.status, 200);
 }
 
 /// A session's cookies, made beside the browser's own.
@@ -151,12 +162,36 @@ async fn a_callback_without_the_cookie_asks_discord_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flow_is_good_for_its_own_callback() {
     let server = Setup::with_discord().start().await;
-    let browser = Browser::new(&server);
-    let login = browser.approve("/login", "ada").await;
+    let start = Answer::of(server.get("/login")).await;
+    let cookie = start.header("set-cookie").split(';').next().unwrap();
+    let state = Url::parse(start.header("location")).unwrap();
+    let state = state
+        .query_pairs()
+        .find(|(key, _)| key == "state")
+        .unwrap()
+        .1
+        .into_owned();
     server.sim().clear_requests();
-    let crossed = login.replace("/login/authorize", "/token/authorize");
-    assert_eq!(browser.open(&crossed).await.status, 403);
+    // The browser would not send the other flow's cookie here; somebody who writes it by hand can.
+    let crossed = cookie.replace("yuri_oauth_login=", "yuri_oauth_token=");
+    let path = format!("/token/authorize?code=x&state={state}");
+    let answer = Answer::of(server.get(&path).header("Cookie", crossed)).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.error().as_str()),
+        (403, NOT_OURS)
+    );
     assert!(asked(&server).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_request_uses_nothing_up() {
+    let server = Setup::with_discord().start().await;
+    let browser = Browser::new(&server);
+    let callback = browser.approve("/token", "ada").await;
+    let path = callback.strip_prefix(SITE).unwrap();
+    let head = Answer::of(browser.request(Method::HEAD, path)).await;
+    assert_eq!((head.status.as_u16(), head.header("allow")), (405, "GET"));
+    assert_eq!(browser.open(&callback).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

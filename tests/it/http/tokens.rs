@@ -56,6 +56,7 @@ async fn every_bad_credential_gets_the_same_401() {
         "Basic".to_owned(),
         "Basic !!!".to_owned(),
         "Basic \u{ff}".to_owned(),
+        "basic".to_owned(),
         format!("Bearer {token}"),
         token.clone(),
     ];
@@ -107,6 +108,9 @@ async fn a_cookie_that_is_sent_twice_is_none() {
         format!("token=x; {cookies}"),
         format!("{cookies}; token=x"),
         format!("{cookies}; userid=2"),
+        // Names are decoded before they are compared, as the jar does.
+        format!("{cookies}; %74oken=x"),
+        format!("{cookies}; %74oken=x; %75serid=2"),
         cookies.split_once("; ").unwrap().0.to_owned(),
     ] {
         let answer = Answer::of(server.get(PATH).header("Cookie", &header)).await;
@@ -393,7 +397,7 @@ async fn bad_names_are_refused() {
             "{body}"
         );
     }
-    for id in ["0x1", "-1", "abc", "1234567890123456789", "%00"] {
+    for id in ["0x1", "-1", "abc", "1234567890", "%00"] {
         let path = format!("/api/tokens/{id}");
         let answer = Answer::of(browser.own_request(Method::DELETE, &path)).await;
         assert_eq!(answer.status, 400, "{id}");

@@ -200,6 +200,7 @@ impl Server {
     /// The same, unfinished.
     pub fn client_builder(&self) -> reqwest::ClientBuilder {
         Client::builder()
+            .no_proxy()
             .resolve("yuri.test", self.address)
             .redirect(reqwest::redirect::Policy::none())
     }
