@@ -73,7 +73,8 @@ impl Asked {
             front: of_large(&format!("logs/{guild}?from=0&limit=20")),
             deep: of_large(&format!("logs/{guild}?from={depth}&limit=20")),
             large_stats: of_large(&format!("stats/{guild}?limit=50")),
-            sounds: of_large("localsounds?limit=20"),
+            // As many as the small folder has: pages of one length are compared.
+            sounds: of_large(&format!("localsounds?limit={}", data::SMALL_FILES)),
             nothing: render(world, 404, "/api/nothing"),
         }
     }

@@ -51,7 +51,8 @@ pub struct NewToken {
 }
 
 /// A token that is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = tokens)]
 pub struct Token {
     /// Its number.
     pub id: i64,
@@ -81,28 +82,6 @@ impl Token {
     }
 }
 
-type Columns = (
-    tokens::id,
-    tokens::user_id,
-    tokens::kind,
-    tokens::name,
-    tokens::created_ms,
-    tokens::used_ms,
-    tokens::expires_ms,
-    tokens::cap_ms,
-);
-
-const COLUMNS: Columns = (
-    tokens::id,
-    tokens::user_id,
-    tokens::kind,
-    tokens::name,
-    tokens::created_ms,
-    tokens::used_ms,
-    tokens::expires_ms,
-    tokens::cap_ms,
-);
-
 /// Keeps a token and gives its number.
 ///
 /// # Errors
@@ -130,7 +109,7 @@ pub fn insert(conn: &mut AnyConnection, token: &NewToken) -> QueryResult<i64> {
 pub fn find(conn: &mut AnyConnection, hash: &Hash) -> QueryResult<Option<Token>> {
     tokens::table
         .filter(tokens::hash.eq(&hash[..]))
-        .select(COLUMNS)
+        .select(Token::as_select())
         .first(conn)
         .optional()
 }
@@ -144,7 +123,7 @@ pub fn list(conn: &mut AnyConnection, user: UserId, now_ms: i64) -> QueryResult<
         .filter(tokens::user_id.eq(user.to_db()))
         .filter(tokens::expires_ms.gt(now_ms))
         .order(tokens::id)
-        .select(COLUMNS)
+        .select(Token::as_select())
         .load(conn)
 }
 

@@ -57,12 +57,16 @@ struct SoundButton {
 pub(super) struct Guarded<R> {
     inner: R,
     policy: Header<'static>,
+    cache: Header<'static>,
 }
 
 impl<R> Guarded<R> {
-    fn new(inner: R) -> Self {
-        let policy = Header::new("Content-Security-Policy", CONTENT_POLICY);
-        Self { inner, policy }
+    fn new(inner: R, cache: &'static str) -> Self {
+        Self {
+            inner,
+            policy: Header::new("Content-Security-Policy", CONTENT_POLICY),
+            cache: Header::new("Cache-Control", cache),
+        }
     }
 }
 
@@ -82,7 +86,9 @@ pub(super) async fn show_board(
     } else {
         LoginPage.render()
     };
-    Ok(Guarded::new(RawHtml(html.map_err(Error::internal)?)))
+    // What it shows depends on who asks, cookies or none.
+    let html = RawHtml(html.map_err(Error::internal)?);
+    Ok(Guarded::new(html, "no-store"))
 }
 
 async fn board(app: &App, user: UserId) -> Result<BoardPage, Error> {
@@ -123,5 +129,5 @@ pub(super) fn serve_asset(name: &str) -> Result<Guarded<(ContentType, &'static s
         "icon.svg" => (ContentType::SVG, ICON),
         _ => return Err(Error::NotFound("not found")),
     };
-    Ok(Guarded::new(asset))
+    Ok(Guarded::new(asset, "no-cache"))
 }

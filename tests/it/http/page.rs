@@ -14,6 +14,7 @@ async fn a_stranger_is_asked_to_log_in_and_a_user_sees_the_board() {
     let stranger = Answer::of(server.get("/")).await;
     assert_eq!(stranger.status, 200);
     assert_eq!(stranger.header("content-type"), "text/html; charset=utf-8");
+    assert_eq!(stranger.header("cache-control"), "no-store");
     assert!(stranger.body.contains("Log in with Discord"));
     assert!(!stranger.body.contains("nice"));
 
