@@ -272,9 +272,10 @@ fn read(source: &mut Source) -> Config {
     Config {
         public_url,
         data_dir,
-        log: source.parse("log", "info".to_owned(), |text| match is_filter(text) {
-            true => Ok(text.to_owned()),
-            false => Err("is not a level (error, warn, info, debug, trace) or a list of them"),
+        log: source.parse("log", "info".to_owned(), |text| {
+            is_filter(text)
+                .then(|| text.to_owned())
+                .ok_or("is not a level (error, warn, info, debug, trace) or a list of them")
         }),
         admins,
         database,

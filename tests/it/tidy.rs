@@ -124,7 +124,8 @@ fn imports_run_one_way() {
         if room == "lib" {
             continue;
         }
-        let code: String = source.code().map(|(_, line)| format!("{line}\n")).collect();
+        let lines: Vec<&str> = source.code().map(|(_, line)| line).collect();
+        let code = lines.join("\n");
         for imported in imports(&code) {
             let (from, to) = (rank(room), rank(&imported));
             let is_last = from == ROOMS.len() - 1 && to == from;
