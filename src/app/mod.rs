@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::audio::{Settings, Transcoder};
 use crate::bot::Bot;
@@ -29,6 +29,8 @@ use crate::secret::Secret;
 
 /// How often extensions of tokens are written.
 const FLUSH_EVERY: Duration = Duration::from_secs(5);
+/// How long the end waits for a database that is not available.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(10);
 /// After this many flushes idle limits are dropped: once a minute.
 const FLUSHES_PER_CLEANING: u32 = 12;
 
@@ -204,7 +206,12 @@ impl Running {
                 tracing::error!(%error, "a part of the server ended badly");
             }
         }
-        self.app.play_log.flush().await;
+        if timeout(FLUSH_PATIENCE, self.app.play_log.flush())
+            .await
+            .is_err()
+        {
+            tracing::error!("the database is not available: the last plays are lost");
+        }
         if let Err(error) = self.app.tokens.flush().await {
             tracing::error!(?error, "lifetimes of tokens were not written");
         }

@@ -1,6 +1,7 @@
 //! Writing the play log: one task, so that playing never waits for the database and a guild's
 //! numbers are given in one place. `domain::player` is the only one that records.
 
+use std::iter;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -15,12 +16,12 @@ const WAITING_MAX: usize = 10_000;
 /// Plays written in one transaction at most.
 const BATCH_MAX: usize = 100;
 
-/// How long the task waits for a database that is not available, time after time.
-const RETRY_DELAYS: [Duration; 4] = [
+/// How long the task waits for a database that is not available, time after time; the last one
+/// again and again.
+const RETRY_DELAYS: [Duration; 3] = [
     Duration::from_millis(100),
     Duration::from_secs(1),
     Duration::from_secs(5),
-    Duration::from_secs(15),
 ];
 
 /// The play was not written: the queue is full, or the database refused it.
@@ -109,9 +110,11 @@ async fn write_all(db: Db, mut waiting: mpsc::Receiver<Job>) {
     }
 }
 
-/// Writes plays in one transaction. Waits for a database that is locked, full or not there.
+/// Writes plays in one transaction. Waits for a database that is locked, full or not there, for as
+/// long as that takes: what comes in meanwhile waits in the queue.
 async fn write(db: &Db, plays: Vec<NewPlay>) -> Result<(), Error> {
-    let mut delays = RETRY_DELAYS.into_iter();
+    let [.., last] = RETRY_DELAYS;
+    let mut delays = RETRY_DELAYS.into_iter().chain(iter::repeat(last));
     loop {
         let rows = plays.clone();
         let written = db
