@@ -1,5 +1,5 @@
-//! Bodies as the API document has them: pretty JSON of two spaces, no newline at the end.
-//! Every route answers with one of these.
+//! Bodies as the API document has them: pretty JSON of two spaces, no newline at the end. Every
+//! route answers with one of these. And what answers share: the request's id, the pages' policy.
 
 use std::io::Cursor;
 
@@ -7,6 +7,11 @@ use rocket::http::{ContentType, Status};
 use rocket::response::{self, Responder};
 use rocket::{Request, Response};
 use serde::Serialize;
+
+/// Nothing from elsewhere, nothing inline, in no frame.
+pub(super) const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; \
+     style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; \
+     form-action 'self'; frame-ancestors 'none'";
 
 /// A JSON body. Contract 1.
 pub(super) struct Json<T>(pub(super) T);
@@ -58,3 +63,14 @@ impl<'r, T: Serialize> Responder<'r, 'static> for Page<T> {
 /// `{}`: done, and nothing to say.
 #[derive(Serialize)]
 pub(super) struct Done {}
+
+/// The request's id. It is made once and stands in the answer, the log and a 500's body.
+pub(super) fn request_id<'r>(request: &'r Request<'_>) -> &'r str {
+    struct RequestId(String);
+    &request.local_cache(|| RequestId(random_id())).0
+}
+
+/// Sixteen characters that need not be secret: from the thread's generator, which is quick.
+fn random_id() -> String {
+    format!("{:016x}", rand::random::<u64>())
+}

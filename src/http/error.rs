@@ -11,9 +11,8 @@ use rocket::response::{self, Responder};
 use rocket::{Catcher, Request, Response};
 use serde::Serialize;
 
-use super::answer::respond;
-use super::fallback::allowed_methods;
-use super::guards::request_id;
+use super::answer::{CONTENT_POLICY, request_id, respond};
+use super::methods::allowed_methods;
 use crate::error::Error;
 use crate::ids::NotASnowflake;
 
@@ -121,7 +120,7 @@ fn render_message(
         return Response::build()
             .status(status)
             .header(ContentType::HTML)
-            .raw_header("Content-Security-Policy", super::page::CONTENT_POLICY)
+            .raw_header("Content-Security-Policy", CONTENT_POLICY)
             .sized_body(html.len(), std::io::Cursor::new(html))
             .ok();
     }

@@ -5,7 +5,8 @@ use rocket::http::Status;
 use rocket::{Data, Request, Response};
 use std::time::Instant;
 
-use super::guards::{Charged, request_id};
+use super::answer::request_id;
+use super::guards::Charged;
 
 /// Headers of every answer.
 pub(super) struct Headers {

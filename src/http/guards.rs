@@ -53,17 +53,6 @@ pub(super) struct SameOrigin;
 /// Where the request comes from: the peer, or what a trusted proxy says about it.
 pub(super) struct Address(pub(super) IpAddr);
 
-/// The request's id. It is made once and stands in the answer, the log and a 500's body.
-pub(super) fn request_id<'r>(request: &'r Request<'_>) -> &'r str {
-    struct RequestId(String);
-    &request.local_cache(|| RequestId(random_id())).0
-}
-
-/// Sixteen characters that need not be secret: from the thread's generator, which is quick.
-fn random_id() -> String {
-    format!("{:016x}", rand::random::<u64>())
-}
-
 fn app<'r>(request: &'r Request<'_>) -> Result<&'r Arc<App>, Error> {
     let app = request.rocket().state::<Arc<App>>();
     app.ok_or_else(|| Error::internal("the application is not managed"))

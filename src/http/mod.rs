@@ -11,6 +11,7 @@ mod fallback;
 mod guards;
 mod health;
 mod login;
+mod methods;
 mod page;
 mod player;
 mod plays;

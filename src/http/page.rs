@@ -6,17 +6,13 @@ use rocket::http::{ContentType, Header};
 use rocket::response::content::RawHtml;
 use rocket::{Responder, get};
 
+use super::answer::CONTENT_POLICY;
 use super::guards::{AppState, Visitor};
 use crate::app::App;
 use crate::db::users;
 use crate::domain::library::Order;
 use crate::error::Error;
 use crate::ids::UserId;
-
-/// Nothing from elsewhere, nothing inline, in no frame.
-pub(super) const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; \
-     style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; \
-     form-action 'self'; frame-ancestors 'none'";
 
 const SCRIPT: &str = include_str!("ui/board.js");
 const STYLE: &str = include_str!("ui/yuri.css");
