@@ -24,14 +24,10 @@ fn yuri(arguments: &[&str]) -> Command {
 
 /// Ends a process as a supervisor does, and checks that it ends well and soon.
 fn terminate(mut process: Child) -> String {
-    let pid = process.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-TERM", &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
+    // The shell's own `kill`: the program of that name is not on every machine.
+    let kill = format!("kill -TERM {}", process.id());
+    let killed = Command::new("sh").args(["-c", &kill]).status().unwrap();
+    assert!(killed.success());
     let until = Instant::now() + Duration::from_secs(20);
     while process.try_wait().unwrap().is_none() {
         assert!(Instant::now() < until, "it ends in time");
