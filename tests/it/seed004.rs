@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::time::{Duration, UNIX_EPOCH};
 
-use yuri::db::plays::{LOCAL, NewPlay, append};
+use yuri::db::plays::{LOCAL, NewPlay};
 use yuri::ids::{GuildId, UserId};
 
 use crate::support::browser::Browser;
@@ -97,12 +97,7 @@ async fn log(server: &Server, plays: Vec<(i64, &str)>) {
             sound: sound.into(),
         })
         .collect();
-    server
-        .app
-        .db
-        .write(move |conn| plays.iter().try_for_each(|play| append(conn, play)))
-        .await
-        .unwrap();
+    server.log(plays).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -91,10 +91,6 @@ impl Index {
         index
     }
 
-    pub(super) fn same_as(&self, other: &Self) -> bool {
-        self.by_name == other.by_name
-    }
-
     pub(super) fn page(&self, order: Order, from: usize, limit: usize) -> (Vec<Arc<Sound>>, usize) {
         let list = match order {
             Order::Name => &self.by_name,

@@ -10,8 +10,6 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use tokio::sync::watch as channel;
-
 use index::Index;
 pub use index::{Order, Sound};
 
@@ -19,8 +17,6 @@ pub use index::{Order, Sound};
 pub struct Library {
     dir: PathBuf,
     index: RwLock<Arc<Index>>,
-    /// Counts the changes.
-    version: channel::Sender<u64>,
     watcher: std::sync::OnceLock<watch::Watcher>,
 }
 
@@ -31,7 +27,6 @@ impl Library {
         let library = Arc::new(Self {
             dir,
             index: RwLock::default(),
-            version: channel::Sender::new(0),
             watcher: std::sync::OnceLock::new(),
         });
         if let Err(error) = library.rescan() {
@@ -58,24 +53,13 @@ impl Library {
         self.index().suggest(partial, limit)
     }
 
-    /// Follows the changes: the receiver wakes after each.
-    pub fn changes(&self) -> channel::Receiver<u64> {
-        self.version.subscribe()
-    }
-
     /// Reads the folder again. Called by the watcher. Blocks.
     ///
     /// # Errors
     /// When it cannot be read; what was known stays.
     fn rescan(&self) -> io::Result<()> {
-        let index = Index::read(&self.dir)?;
-        let mut current = self.index.write().unwrap_or_else(PoisonError::into_inner);
-        let changed = !current.same_as(&index);
-        *current = Arc::new(index);
-        drop(current);
-        if changed {
-            self.version.send_modify(|version| *version += 1);
-        }
+        let index = Arc::new(Index::read(&self.dir)?);
+        *self.index.write().unwrap_or_else(PoisonError::into_inner) = index;
         Ok(())
     }
 

@@ -21,6 +21,19 @@ fn asked(server: &Server) -> Vec<String> {
         .collect()
 }
 
+/// The cookie that a started flow keeps in the browser, as it is sent back.
+fn cookie_of(start: &Answer) -> String {
+    let set = start.header("set-cookie");
+    set.split(';').next().unwrap().to_owned()
+}
+
+/// The state that a started flow has sent to Discord.
+fn state_of(start: &Answer) -> String {
+    let page = Url::parse(start.header("location")).unwrap();
+    let state = page.query_pairs().find(|(key, _)| key == "state");
+    state.unwrap().1.into_owned()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_authorize_address_holds_what_it_must() {
     let server = Setup::with_discord().start().await;
@@ -163,14 +176,7 @@ async fn a_callback_without_the_cookie_asks_discord_nothing() {
 async fn a_flow_is_good_for_its_own_callback() {
     let server = Setup::with_discord().start().await;
     let start = Answer::of(server.get("/login")).await;
-    let cookie = start.header("set-cookie").split(';').next().unwrap();
-    let state = Url::parse(start.header("location")).unwrap();
-    let state = state
-        .query_pairs()
-        .find(|(key, _)| key == "state")
-        .unwrap()
-        .1
-        .into_owned();
+    let (cookie, state) = (cookie_of(&start), state_of(&start));
     server.sim().clear_requests();
     // The browser would not send the other flow's cookie here; somebody who writes it by hand can.
     let crossed = cookie.replace("yuri_oauth_login=", "yuri_oauth_token=");
@@ -198,12 +204,7 @@ async fn a_head_request_uses_nothing_up() {
 async fn a_flow_is_good_for_one_callback_even_where_the_cookie_is_kept() {
     let server = Setup::with_discord().start().await;
     let start = Answer::of(server.get("/token")).await;
-    let cookie = start
-        .header("set-cookie")
-        .split(';')
-        .next()
-        .unwrap()
-        .to_owned();
+    let cookie = cookie_of(&start);
     let mut page = Url::parse(start.header("location")).unwrap();
     page.query_pairs_mut().append_pair("login_hint", "ada");
     let client = server.client();
@@ -231,19 +232,8 @@ async fn an_old_or_tampered_cookie_is_no_cookie() {
     assert_eq!(late.open(&callback).await.error(), NOT_OURS);
 
     let start = Answer::of(server.get("/login")).await;
-    let cookie = start
-        .header("set-cookie")
-        .split(';')
-        .next()
-        .unwrap()
-        .to_owned();
-    let state = Url::parse(start.header("location")).unwrap();
-    let state = state
-        .query_pairs()
-        .find(|(key, _)| key == "state")
-        .unwrap()
-        .1
-        .into_owned();
+    let cookie = cookie_of(&start);
+    let state = state_of(&start);
     let flipped = if cookie.ends_with('A') { "B" } else { "A" };
     let tampered = format!("{}{flipped}", &cookie[..cookie.len() - 1]);
     server.sim().clear_requests();
@@ -257,14 +247,6 @@ async fn an_old_or_tampered_cookie_is_no_cookie() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_discord_refuses_is_a_401_and_its_words_are_not_passed_on() {
     let server = Setup::with_discord().start().await;
-    let state_of = |answer: &Answer| {
-        let page = Url::parse(answer.header("location")).unwrap();
-        page.query_pairs()
-            .find(|(key, _)| key == "state")
-            .unwrap()
-            .1
-            .into_owned()
-    };
     let browser = Browser::new(&server);
     let start = browser.get("/token").await;
     let cancelled = format!(

@@ -1,6 +1,6 @@
 //! `/api/logs/<guild>` and `/api/stats/<guild>`: pages, ties, bounds and rights.
 
-use yuri::db::plays::{LOCAL, NewPlay, append};
+use yuri::db::plays::{LOCAL, NewPlay};
 use yuri::ids::GuildId;
 
 use crate::support::{START_MS, Server, Setup, Token, id};
@@ -20,12 +20,7 @@ async fn append_all(server: &Server, guild: &str, plays: &[(i64, &'static str, &
             sound: (*sound).to_owned(),
         })
         .collect();
-    server
-        .app
-        .db
-        .write(move |conn| plays.iter().try_for_each(|play| append(conn, play)))
-        .await
-        .unwrap();
+    server.log(plays).await;
 }
 
 async fn member(server: &Server) -> Token {

@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use yuri::app::{App, Running};
 use yuri::clock::Clock;
 use yuri::config::Config;
+use yuri::db::plays::{NewPlay, append};
 use yuri::db::tokens::Kind;
 use yuri::db::users::{self, User};
 use yuri::http;
@@ -239,6 +240,15 @@ impl Server {
         self.app
             .db
             .write(move |conn| users::upsert(conn, &user, &guilds, START_MS))
+            .await
+            .unwrap();
+    }
+
+    /// Logs plays as if they had been played, in this order.
+    pub async fn log(&self, plays: Vec<NewPlay>) {
+        self.app
+            .db
+            .write(move |conn| plays.iter().try_for_each(|play| append(conn, play)))
             .await
             .unwrap();
     }
