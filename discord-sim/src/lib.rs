@@ -22,25 +22,32 @@
 //! # }
 //! ```
 //!
-//! Where things are:
+//! Where things are, from the top down; an import only ever goes down:
 //!
+//! - `main`: the program.
 //! - `sim`, `people`, `observe`: the library's face, thin over the rest.
-//! - `world`: plain values, their JSON and the permission rules.
-//! - `state`: the one changing value behind its lock, and the events each change implies.
-//! - `rest`, `oauth`, `control`: the HTTP server.
-//! - `gateway`, `voice`, `websocket`: the two gateways and the audio socket.
-//! - `interaction`: slash commands from both ends.
+//! - `http`: one server for `control` (the simulator's own interface), `rest` and `oauth`.
+//! - `gateway`, `voice`: the two gateways.
+//! - `state`: the one changing value behind its lock, every change, and the events it implies.
+//! - `audio`: the UDP socket and the connections behind it.
 //! - `heard`: recordings and their analysis.
+//! - `world`: plain values, their JSON and the permission rules.
+//! - `protocol`: codes, intents, error answers and packet formats.
+//! - `accept`, `authority`, `websocket`, `page`, `settings`, `error`, `stop`: what all use.
 
+mod accept;
+mod audio;
+mod authority;
 mod control;
 mod error;
 mod gateway;
 mod heard;
-mod interaction;
+mod http;
 mod oauth;
 mod observe;
 mod page;
 mod people;
+mod protocol;
 mod rest;
 mod settings;
 mod sim;
@@ -52,9 +59,10 @@ mod world;
 
 pub use error::SimError;
 pub use heard::{Audio, Frame, Heard, Utterance};
-pub use interaction::{Choice, Reply};
-pub use settings::{Mode, Settings, StartError};
+pub use protocol::rtp::Mode;
+pub use settings::{Settings, StartError};
 pub use sim::{GuildView, Sim};
+pub use state::interactions::{Choice, Reply};
 pub use state::{Authorization, RequestRecord};
 pub use world::{
     Application, Channel, ChannelKind, Guild, Member, Overwrite, OverwriteTarget, Role, User,

@@ -3,9 +3,9 @@
 //! Each call changes the world at once and sends the events it implies to the bots.
 
 use crate::error::SimError;
-use crate::interaction::command::Use;
-use crate::interaction::{Choice, Reply};
 use crate::sim::Sim;
+use crate::state::interactions::command::Use;
+use crate::state::interactions::{Choice, Reply};
 use crate::world::{OverwriteTarget, User};
 
 /// Every method that names a guild, user, channel or role that does not exist answers with

@@ -3,29 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::protocol::rtp::Mode;
 use crate::world::World;
-
-/// A way of encrypting voice packets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// `aead_aes256_gcm_rtpsize`
-    Aes256Gcm,
-    /// `aead_xchacha20_poly1305_rtpsize`
-    XChaCha20Poly1305,
-}
-
-impl Mode {
-    /// Both modes, Discord's preferred one first.
-    pub const ALL: [Mode; 2] = [Mode::Aes256Gcm, Mode::XChaCha20Poly1305];
-
-    /// The name used on the voice gateway.
-    pub fn name(self) -> &'static str {
-        match self {
-            Mode::Aes256Gcm => "aead_aes256_gcm_rtpsize",
-            Mode::XChaCha20Poly1305 => "aead_xchacha20_poly1305_rtpsize",
-        }
-    }
-}
 
 /// How a simulator is set up.
 #[derive(Clone, Debug)]

@@ -5,17 +5,16 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::serve::ListenerExt as _;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinHandle;
 
+use crate::audio::hub::Hub;
+use crate::authority::Authority;
 use crate::settings::{Settings, StartError};
 use crate::state::{Ports, Shared};
-use crate::stop::{Stop, Stopper};
-use crate::voice::authority::Authority;
-use crate::voice::hub::Hub;
+use crate::stop::Stopper;
 use crate::world::{Application, ChannelKind, Guild, User};
-use crate::{gateway, rest, voice};
+use crate::{gateway, http, voice};
 
 /// How long servers get to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -71,7 +70,7 @@ impl Sim {
         if let Some(path) = &settings.authority_path {
             write(path, authority.pem())?;
         }
-        let (http, http_port) = listen(settings.port).await?;
+        let (pages, http_port) = listen(settings.port).await?;
         let (gateways, gateway_port) = listen(0).await?;
         let (voices, voice_port) = listen(0).await?;
         let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await;
@@ -98,7 +97,7 @@ impl Sim {
         let audio = shared.clone();
         let audio_stop = stop.clone();
         let servers = vec![
-            tokio::spawn(serve_http(http, shared.clone(), stop.clone())),
+            tokio::spawn(http::serve(pages, shared.clone(), stop.clone())),
             tokio::spawn(gateway::listen(gateways, shared.clone(), stop.clone())),
             tokio::spawn(voice::listen(voices, tls, shared.clone(), stop)),
             tokio::spawn(async move { audio.hub.listen(udp, audio_stop).await }),
@@ -234,24 +233,6 @@ async fn listen(port: u16) -> Result<(TcpListener, u16), StartError> {
         .map_err(failed)?;
     let port = listener.local_addr().map_err(failed)?.port();
     Ok((listener, port))
-}
-
-async fn serve_http(listener: TcpListener, shared: Arc<Shared>, mut stop: Stop) {
-    let listener = listener.tap_io(|stream| {
-        // Answers are small; waiting to fill a packet would only delay them.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "no TCP_NODELAY");
-        }
-    });
-    let stopped = async move {
-        stop.requested().await;
-    };
-    let served = axum::serve(listener, rest::router(shared))
-        .with_graceful_shutdown(stopped)
-        .await;
-    if let Err(error) = served {
-        tracing::error!(%error, "the HTTP server has stopped");
-    }
 }
 
 fn write(path: &Path, pem: &str) -> Result<(), StartError> {

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, 
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-use crate::gateway::close::Code;
+use crate::protocol::Code;
 
 /// How long a client has to finish its handshake.
 pub(crate) const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -125,11 +125,4 @@ where
     };
     // A peer that does not answer is simply dropped.
     let _ = tokio::time::timeout(CLOSING, closing).await;
-}
-
-/// Reads an id that may be written as a string or as a number.
-pub(crate) fn id(value: &Value) -> Option<u64> {
-    value
-        .as_str()
-        .map_or_else(|| value.as_u64(), |text| text.parse().ok())
 }

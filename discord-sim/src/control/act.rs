@@ -13,11 +13,10 @@ use serde_json::{Value, json};
 use super::{ControlError, first_bot, guild_id};
 use crate::error::SimError;
 use crate::heard::recording::Recording;
-use crate::interaction::Choice;
-use crate::interaction::command::Use;
+use crate::state::interactions::Choice;
+use crate::state::interactions::command::Use;
 use crate::state::{self, Shared};
-use crate::websocket;
-use crate::world::ChannelKind;
+use crate::world::{ChannelKind, snowflake};
 
 type Body<T> = Result<Json<T>, JsonRejection>;
 
@@ -48,7 +47,7 @@ pub(super) async fn join_voice(
             )
         })
     };
-    let channel = websocket::id(&join.channel).or_else(first).unwrap_or(0);
+    let channel = snowflake::read(&join.channel).or_else(first).unwrap_or(0);
     shared.change(|state| state.person_joins(user, guild, channel))?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -169,7 +168,7 @@ fn user_id(shared: &Shared, user: &Value) -> Result<u64, SimError> {
             .as_str()
             .and_then(|name| state.find_user_named(name))
             .map(|user| user.id);
-        let id = named.or_else(|| websocket::id(user)).unwrap_or(0);
+        let id = named.or_else(|| snowflake::read(user)).unwrap_or(0);
         if state.users.contains_key(&id) {
             Ok(id)
         } else {

@@ -10,12 +10,11 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::session::{Attachment, OUTLET, ResumeError};
-use super::{close, intents};
-use crate::state::{Shared, State};
+use crate::protocol::{Code, gateway_close as close, intents};
+use crate::state::Shared;
+use crate::state::sessions::{Attachment, OUTLET, ResumeError};
 use crate::stop::Stop;
 use crate::websocket::{self, Incoming, Payload};
-use crate::world::wire;
 
 const HEARTBEAT_INTERVAL_MS: u64 = 41_250;
 /// How long a session without a connection can be resumed.
@@ -86,7 +85,7 @@ enum End {
     /// The client closed, with its code if it sent one.
     Client(Option<u16>),
     /// The server closes, with this code.
-    Server(close::Code),
+    Server(Code),
 }
 
 struct Connection {
@@ -145,7 +144,7 @@ impl Connection {
         }
     }
 
-    async fn handle(&mut self, payload: Payload) -> Result<(), close::Code> {
+    async fn handle(&mut self, payload: Payload) -> Result<(), Code> {
         match (payload.op, &self.attachment) {
             (1, _) => {
                 if !payload.d.is_null() && !payload.d.is_u64() {
@@ -166,7 +165,7 @@ impl Connection {
         }
     }
 
-    fn identify(&mut self, identify: Identify) -> Result<(), close::Code> {
+    fn identify(&mut self, identify: Identify) -> Result<(), Code> {
         let shard = identify.shard.unwrap_or((0, 1));
         if shard.0 >= shard.1 {
             return Err(close::INVALID_SHARD);
@@ -195,7 +194,7 @@ impl Connection {
         Ok(())
     }
 
-    async fn resume(&mut self, resume: Resume) -> Result<(), close::Code> {
+    async fn resume(&mut self, resume: Resume) -> Result<(), Code> {
         let outlet = self.outlet.clone().ok_or(close::ALREADY_AUTHENTICATED)?;
         let resumed = self.shared.change(|state| {
             let bot = state
@@ -223,64 +222,6 @@ impl Connection {
     }
 }
 
-impl State {
-    /// READY, then a `GUILD_CREATE` for each guild of the shard.
-    fn greet(&mut self, attachment: &Attachment, shard: (u64, u64), resume_url: &str) {
-        let Some(session) = self.sessions.current(attachment) else {
-            return;
-        };
-        let (bot, wanted) = (session.application, session.intents);
-        let guilds = self.guilds.iter().filter(|guild| {
-            guild.members.contains_key(&bot) && (guild.id >> 22) % shard.1 == shard.0
-        });
-        let guilds = guilds.map(|guild| guild.id).collect::<Vec<_>>();
-        let unavailable = guilds
-            .iter()
-            .map(|id| json!({ "id": id.to_string(), "unavailable": true }));
-        let ready = json!({
-            "v": 10,
-            "user": self.users.get(&bot).map(|user| wire::current_user(user, false)),
-            "user_settings": {},
-            "user_settings_proto": null,
-            "relationships": [],
-            "private_channels": [],
-            "presences": [],
-            "guild_join_requests": [],
-            "guilds": unavailable.collect::<Vec<_>>(),
-            "session_id": attachment.session,
-            "session_type": "normal",
-            "resume_gateway_url": resume_url,
-            "geo_ordered_rtc_regions": [],
-            "auth": {},
-            "shard": [shard.0, shard.1],
-            "application": { "id": bot.to_string(), "flags": 0 },
-            "_trace": [],
-        });
-        let mut events = vec![("READY", ready)];
-        if wanted & intents::GUILDS != 0 {
-            let created = guilds
-                .iter()
-                .filter_map(|id| self.guild_create(*id, bot, wanted));
-            events.extend(created.map(|data| ("GUILD_CREATE", data)));
-        }
-        if let Some(session) = self.sessions.current(attachment) {
-            for (event, data) in events {
-                session.send(event, &data);
-            }
-        }
-        self.sessions.set_ready(attachment);
-    }
-
-    /// A guild as this bot is told of it: with all members only if it asked for presences,
-    /// else with itself and those in voice.
-    pub(crate) fn guild_create(&self, guild: u64, bot: u64, wanted: u64) -> Option<Value> {
-        let guild = self.find_guild(guild)?;
-        let everyone = wanted & intents::GUILD_PRESENCES != 0;
-        let shown = |user| everyone || user == bot || guild.voice.contains_key(&user);
-        Some(wire::guild_create(self, guild, bot, shown))
-    }
-}
-
-fn parse<T: for<'de> Deserialize<'de>>(data: Value) -> Result<T, close::Code> {
+fn parse<T: for<'de> Deserialize<'de>>(data: Value) -> Result<T, Code> {
     serde_json::from_value(data).map_err(|_| close::DECODE_ERROR)
 }

@@ -2,11 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::session::Attachment;
-use super::{close, intents};
+use crate::protocol::{Code, gateway_close as close, intents};
 use crate::state::State;
-use crate::websocket;
-use crate::world::wire;
+use crate::state::sessions::Attachment;
+use crate::world::{snowflake, wire};
 
 /// Discord's size of a member chunk.
 const CHUNK: usize = 1_000;
@@ -18,7 +17,7 @@ impl State {
         attachment: &Attachment,
         op: u64,
         data: &Value,
-    ) -> Result<(), close::Code> {
+    ) -> Result<(), Code> {
         // A connection that was just replaced has nothing more to ask.
         let Some(session) = self.sessions.current(attachment) else {
             return Ok(());
@@ -36,14 +35,14 @@ impl State {
         }
     }
 
-    fn voice_request(&mut self, bot: u64, session: &str, data: &Value) -> Result<(), close::Code> {
+    fn voice_request(&mut self, bot: u64, session: &str, data: &Value) -> Result<(), Code> {
         let guild = data
             .get("guild_id")
-            .and_then(websocket::id)
+            .and_then(snowflake::read)
             .ok_or(close::DECODE_ERROR)?;
         let channel = match data.get("channel_id") {
             None | Some(Value::Null) => None,
-            Some(value) => Some(websocket::id(value).ok_or(close::DECODE_ERROR)?),
+            Some(value) => Some(snowflake::read(value).ok_or(close::DECODE_ERROR)?),
         };
         let flag = |name| data.get(name).and_then(Value::as_bool).unwrap_or(false);
         self.move_bot(
@@ -62,16 +61,16 @@ impl State {
         bot: u64,
         wanted: u64,
         data: &Value,
-    ) -> Result<(), close::Code> {
+    ) -> Result<(), Code> {
         let guild = data
             .get("guild_id")
-            .and_then(websocket::id)
+            .and_then(snowflake::read)
             .ok_or(close::DECODE_ERROR)?;
         let query = data.get("query").and_then(Value::as_str);
         let limit = data.get("limit").and_then(Value::as_u64).unwrap_or(0);
         let ids = match data.get("user_ids") {
-            Some(Value::Array(ids)) => Some(ids.iter().filter_map(websocket::id).collect()),
-            Some(one) if !one.is_null() => websocket::id(one).map(|id| vec![id]),
+            Some(Value::Array(ids)) => Some(ids.iter().filter_map(snowflake::read).collect()),
+            Some(one) if !one.is_null() => snowflake::read(one).map(|id| vec![id]),
             _ => None::<Vec<u64>>,
         };
         if query.is_none() && ids.is_none() {
@@ -137,12 +136,12 @@ impl State {
         attachment: &Attachment,
         bot: u64,
         data: &Value,
-    ) -> Result<(), close::Code> {
+    ) -> Result<(), Code> {
         let guilds = data
             .get("guild_ids")
             .and_then(Value::as_array)
             .ok_or(close::DECODE_ERROR)?;
-        let guilds = guilds.iter().filter_map(websocket::id);
+        let guilds = guilds.iter().filter_map(snowflake::read);
         let mine = guilds.filter(|guild| self.find_member(*guild, bot).is_some());
         for guild in mine.collect::<Vec<_>>() {
             let sounds = json!({ "guild_id": guild.to_string(), "soundboard_sounds": [] });

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Frame, Heard, Utterance};
-use crate::voice::Header;
+use crate::protocol::rtp::Header;
 
 /// The Opus frame that clients send when they fall silent.
 const SILENCE: [u8; 3] = [0xf8, 0xff, 0xfe];

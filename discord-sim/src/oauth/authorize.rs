@@ -10,9 +10,9 @@ use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::grants::Consent;
 use crate::page::{self, escape};
 use crate::state::Shared;
+use crate::state::grants::Consent;
 use crate::world::User;
 
 /// The scopes a person can agree to here.

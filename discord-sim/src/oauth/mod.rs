@@ -2,7 +2,6 @@
 //! codes for tokens.
 
 mod authorize;
-pub(crate) mod grants;
 mod token;
 
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 
-use super::grants::{TOKEN_LIFE_S, Token};
+use crate::state::grants::{TOKEN_LIFE_S, Token};
 use crate::state::{self, Shared};
 
 /// An error as RFC 6749 words it.

@@ -8,9 +8,9 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use serde_json::Value;
 
-use super::error::ApiError;
-use crate::oauth::grants::Consent;
+use crate::protocol::api_error::ApiError;
 use crate::state::Shared;
+use crate::state::grants::Consent;
 
 /// Whoever makes a request with a credential that is good.
 pub(super) enum Caller {

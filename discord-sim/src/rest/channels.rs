@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use serde_json::Value;
 
 use super::caller::{Bot, snowflake};
-use super::error::ApiError;
+use crate::protocol::api_error::ApiError;
 use crate::state::Shared;
 use crate::world::{permissions, wire};
 

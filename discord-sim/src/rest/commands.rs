@@ -8,9 +8,9 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::caller::{Bot, JsonBody, snowflake};
-use super::error::{ApiError, FieldError};
-use crate::interaction::registry::Scope;
+use crate::protocol::api_error::{ApiError, FieldError};
 use crate::state::Shared;
+use crate::state::registry::Scope;
 
 type Answer = Result<(StatusCode, Json<Value>), ApiError>;
 

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::caller::{Bot, snowflake};
-use super::error::ApiError;
-use crate::gateway::intents::GUILD_MEMBERS;
+use crate::protocol::api_error::ApiError;
+use crate::protocol::intents::GUILD_MEMBERS;
 use crate::state::{self, Shared};
 use crate::world::{Guild, wire};
 

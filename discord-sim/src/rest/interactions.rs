@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::caller::{JsonBody, snowflake};
-use super::error::ApiError;
+use crate::protocol::api_error::ApiError;
 use crate::state::Shared;
 
 /// Whether the bot wants to see what became of its answer.

@@ -1,46 +1,26 @@
-//! Discord's REST interface, version 10, over plain HTTP.
+//! Discord's REST interface, version 10.
 //!
-//! [`router`] is mounted by [`Sim::start`](crate::Sim::start); handlers read and change the
+//! [`routes`] are mounted by the HTTP server; handlers read and change the
 //! shared state and answer in Discord's JSON.
 
 mod caller;
 mod channels;
 mod commands;
-pub(crate) mod error;
 mod gateway;
 mod guilds;
 mod interactions;
-mod record;
 mod users;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
 
-use error::ApiError;
-
 use crate::state::Shared;
-use crate::{control, oauth};
 
-/// Every route of the HTTP server, the control interface included.
-pub(crate) fn router(shared: Arc<Shared>) -> Router {
+/// The routes, relative to `/api` and `/api/v10`.
+pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new()
-        .nest("/api/v10", api())
-        .nest("/api", api())
-        .merge(oauth::page_routes())
-        .merge(control::routes())
-        .fallback(async || ApiError::NOT_FOUND)
-        .method_not_allowed_fallback(async || ApiError::METHOD)
-        .layer(from_fn_with_state(shared.clone(), record::record))
-        .layer(axum::middleware::from_fn(record::refuse_foreign_hosts))
-        .with_state(shared)
-}
-
-fn api() -> Router<Arc<Shared>> {
-    Router::new()
-        .merge(oauth::routes())
         .route("/gateway", get(gateway::url))
         .route("/gateway/bot", get(gateway::url_for_bot))
         .route("/users/@me", get(users::me))

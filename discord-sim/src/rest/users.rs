@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::caller::{Bot, Caller, snowflake};
-use super::error::ApiError;
+use crate::protocol::api_error::ApiError;
 use crate::state::Shared;
 use crate::world::snowflake::iso;
 use crate::world::{permissions, wire};

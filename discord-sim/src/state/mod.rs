@@ -3,9 +3,18 @@
 //! Every server task and every library call reads and changes it through [`Shared`]. The
 //! lock is only ever held inside a closure that cannot await.
 
-mod changes;
+mod dispatch;
+pub(crate) mod grants;
+mod greeting;
+mod guilds;
+pub(crate) mod interactions;
 mod journal;
 mod lookup;
+mod members;
+pub(crate) mod registry;
+pub(crate) mod sessions;
+pub(crate) mod tickets;
+mod voice;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,13 +25,14 @@ use tokio::time::Instant;
 
 pub use journal::{Authorization, RequestRecord};
 
-use crate::gateway::session::Sessions;
-use crate::interaction::Interactions;
-use crate::interaction::registry::Registry;
-use crate::oauth::grants::Grants;
-use crate::settings::Mode;
-use crate::voice::hub::Hub;
-use crate::voice::ticket::Tickets;
+use grants::Grants;
+use interactions::Interactions;
+use registry::Registry;
+use sessions::Sessions;
+use tickets::Tickets;
+
+use crate::audio::hub::Hub;
+use crate::protocol::rtp::Mode;
 use crate::world::snowflake::Snowflakes;
 use crate::world::{Application, Guild, User, World};
 

@@ -11,15 +11,16 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 
-use super::close;
-use super::hub::Link;
-use super::rtp::Cipher;
-use super::ticket::{Admission, Claim, Frame};
-use crate::gateway::close::{Code, GOING_AWAY};
+use crate::audio::hub::Link;
 use crate::heard::recording::Recording;
+use crate::protocol::gateway_close::GOING_AWAY;
+use crate::protocol::rtp::Cipher;
+use crate::protocol::{Code, voice_close as close};
 use crate::state::Shared;
+use crate::state::tickets::{Admission, Claim, Frame};
 use crate::stop::Stop;
 use crate::websocket::{self, Incoming, Payload};
+use crate::world::snowflake;
 
 const HEARTBEAT_INTERVAL_MS: f64 = 13_750.0;
 /// How many frames a client may leave unread.
@@ -167,8 +168,8 @@ impl Connection {
     async fn identify(&mut self, identify: Identify) -> Result<(), Code> {
         let outlet = self.outlet.take().ok_or(close::ALREADY_AUTHENTICATED)?;
         let claim = Claim {
-            guild: websocket::id(&identify.server_id).ok_or(close::DECODE_ERROR)?,
-            user: Some(websocket::id(&identify.user_id).ok_or(close::DECODE_ERROR)?),
+            guild: snowflake::read(&identify.server_id).ok_or(close::DECODE_ERROR)?,
+            user: Some(snowflake::read(&identify.user_id).ok_or(close::DECODE_ERROR)?),
             session_id: &identify.session_id,
             token: &identify.token,
         };
@@ -201,7 +202,7 @@ impl Connection {
     async fn resume(&mut self, resume: Resume) -> Result<(), Code> {
         let outlet = self.outlet.take().ok_or(close::ALREADY_AUTHENTICATED)?;
         let claim = Claim {
-            guild: websocket::id(&resume.server_id).ok_or(close::DECODE_ERROR)?,
+            guild: snowflake::read(&resume.server_id).ok_or(close::DECODE_ERROR)?,
             user: None,
             session_id: &resume.session_id,
             token: &resume.token,

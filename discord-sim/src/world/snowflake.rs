@@ -1,6 +1,7 @@
 //! Ids, and the times that are written in them.
 
 use chrono::{DateTime, SecondsFormat};
+use serde_json::Value;
 
 /// The first second of 2015, from which snowflakes count, in Unix milliseconds.
 const EPOCH_MS: u64 = 1_420_070_400_000;
@@ -17,6 +18,13 @@ impl Snowflakes {
         self.last = (now_ms.saturating_sub(EPOCH_MS) << 22).max(self.last + 1);
         self.last
     }
+}
+
+/// Reads an id that may be written as a string or as a number.
+pub(crate) fn read(value: &Value) -> Option<u64> {
+    value
+        .as_str()
+        .map_or_else(|| value.as_u64(), |text| text.parse().ok())
 }
 
 /// When the id was made, in Unix milliseconds.

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
 
-use super::rtp::{Cipher, Header};
 use crate::heard::recording::Recording;
+use crate::protocol::rtp::{Cipher, Header};
 use crate::stop::Stop;
 
 /// An IP discovery packet, request and answer alike.

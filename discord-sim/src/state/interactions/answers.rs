@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::message::{self, EPHEMERAL};
 use super::{ACKNOWLEDGE, Choice, Interaction, Kind, Outcome, TOKEN_LIFE};
-use crate::gateway::intents;
-use crate::rest::error::{ApiError, FieldError};
+use crate::protocol::api_error::{ApiError, FieldError};
+use crate::protocol::intents;
 use crate::state::State;
 use crate::world::snowflake::iso;
 

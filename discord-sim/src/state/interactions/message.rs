@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::Interaction;
-use crate::gateway::intents;
-use crate::rest::error::{ApiError, FieldError};
+use crate::protocol::api_error::{ApiError, FieldError};
+use crate::protocol::intents;
 use crate::state::State;
 use crate::world::snowflake::{created_ms, iso};
 use crate::world::wire;

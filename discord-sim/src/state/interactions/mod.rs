@@ -7,7 +7,6 @@ mod answers;
 pub(crate) mod command;
 mod message;
 mod options;
-pub(crate) mod registry;
 mod wait;
 
 use std::collections::BTreeMap;

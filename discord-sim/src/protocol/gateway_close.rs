@@ -1,7 +1,6 @@
 //! Close codes of the gateway, with Discord's own wording.
 
-/// A close code and the reason sent with it.
-pub(crate) type Code = (u16, &'static str);
+use super::Code;
 
 pub(crate) const GOING_AWAY: Code = (1001, "Going away.");
 pub(crate) const UNKNOWN_ERROR: Code = (4000, "Unknown error.");

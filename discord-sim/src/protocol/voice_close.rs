@@ -1,6 +1,6 @@
 //! Close codes of the voice gateway, with Discord's own wording.
 
-use crate::gateway::close::Code;
+use super::Code;
 
 pub(crate) const UNKNOWN_OPCODE: Code = (4001, "Unknown opcode.");
 pub(crate) const DECODE_ERROR: Code = (4002, "Failed to decode payload.");

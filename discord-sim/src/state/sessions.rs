@@ -10,7 +10,6 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use crate::state::State;
 use crate::world::random_text;
 
 /// How many events a session can miss and still resume.
@@ -21,7 +20,7 @@ pub(crate) const OUTLET: usize = 4_000;
 /// All sessions, attached or waiting to be resumed, by id.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
-    by_id: BTreeMap<String, Session>,
+    pub(super) by_id: BTreeMap<String, Session>,
     attachments: u64,
     started: u64,
 }
@@ -35,7 +34,7 @@ pub(crate) struct Session {
     shard: (u64, u64),
     sequence: u64,
     replay: VecDeque<(u64, Utf8Bytes)>,
-    outlet: Option<mpsc::Sender<Utf8Bytes>>,
+    pub(super) outlet: Option<mpsc::Sender<Utf8Bytes>>,
     attachment: u64,
     ready: bool,
 }
@@ -86,7 +85,7 @@ impl Session {
     }
 
     /// Whether events of this guild belong to this shard.
-    fn covers(&self, guild: u64) -> bool {
+    pub(super) fn covers(&self, guild: u64) -> bool {
         (guild >> 22) % self.shard.1 == self.shard.0
     }
 
@@ -216,42 +215,5 @@ impl Sessions {
     /// How many sessions were ever started.
     pub(crate) fn started(&self) -> u64 {
         self.started
-    }
-}
-
-impl State {
-    /// Sends an event of a guild to every bot in it that asked for it; an `intent` of 0 is
-    /// asked for by all.
-    pub(crate) fn broadcast(&mut self, guild: u64, intent: u64, event: &str, data: &Value) {
-        let Some(entry) = self.guilds.iter().find(|entry| entry.id == guild) else {
-            return;
-        };
-        for session in self.sessions.by_id.values_mut() {
-            let asked = intent == 0 || session.intents & intent != 0;
-            if asked && session.covers(guild) && entry.members.contains_key(&session.application) {
-                session.send(event, data);
-            }
-        }
-    }
-
-    /// Sends an event of a guild to one bot if it asked for it; an `intent` of 0 is asked
-    /// for by all. False if no connection takes it.
-    pub(crate) fn tell(
-        &mut self,
-        application: u64,
-        guild: u64,
-        intent: u64,
-        event: &str,
-        data: &Value,
-    ) -> bool {
-        let mut taken = false;
-        for session in self.sessions.by_id.values_mut() {
-            let asked = intent == 0 || session.intents & intent != 0;
-            if asked && session.application == application && session.covers(guild) {
-                session.send(event, data);
-                taken |= session.outlet.is_some();
-            }
-        }
-        taken
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::rest::error::FieldError;
+use crate::protocol::api_error::FieldError;
 
 /// Discord's limits.
 const MOST_COMMANDS: usize = 100;

@@ -12,7 +12,7 @@ use crate::world::random_text;
 
 const CODE_LIFE_MS: u64 = 10 * 60 * 1_000;
 /// How long an access token is good, in seconds: seven days.
-pub(super) const TOKEN_LIFE_S: u64 = 604_800;
+pub(crate) const TOKEN_LIFE_S: u64 = 604_800;
 const CODES_KEPT: usize = 1_000;
 const TOKENS_KEPT: usize = 10_000;
 /// The lengths RFC 7636 allows for a verifier.
@@ -74,7 +74,7 @@ impl Refusal {
 
 impl Grants {
     /// A code that the application can trade for tokens, once.
-    pub(super) fn issue_code(
+    pub(crate) fn issue_code(
         &mut self,
         consent: Consent,
         redirect_uri: &str,
@@ -97,7 +97,7 @@ impl Grants {
 
     /// Trades a code for tokens. The code is spent whatever the outcome, except that a
     /// code of another application is none of this one's business.
-    pub(super) fn redeem_code(
+    pub(crate) fn redeem_code(
         &mut self,
         application: u64,
         code: &str,
@@ -125,7 +125,7 @@ impl Grants {
     }
 
     /// Trades a refresh token for new tokens; the old pair is void.
-    pub(super) fn refresh(
+    pub(crate) fn refresh(
         &mut self,
         application: u64,
         refresh: &str,
@@ -140,7 +140,7 @@ impl Grants {
     }
 
     /// Voids the pair that this access or refresh token belongs to.
-    pub(super) fn revoke(&mut self, application: u64, token: &str) {
+    pub(crate) fn revoke(&mut self, application: u64, token: &str) {
         self.tokens.retain(|entry| {
             entry.consent.application != application
                 || (entry.access != token && entry.refresh != token)

@@ -10,9 +10,8 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::close;
-use super::hub::Link;
-use crate::gateway::close::Code;
+use crate::audio::hub::Link;
+use crate::protocol::{Code, voice_close as close};
 use crate::world::random_text;
 
 /// What a voice connection is told to send.

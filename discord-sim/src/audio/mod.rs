@@ -1,0 +1,5 @@
+//! Where audio arrives, kept apart from the rest of the state: packets never wait for it.
+//!
+//! Started by [`Sim::start`](crate::Sim::start); the state holds its links.
+
+pub(crate) mod hub;

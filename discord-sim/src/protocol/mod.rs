@@ -1,0 +1,12 @@
+//! What is fixed by Discord's protocols: codes, intents, error answers, packet formats.
+//!
+//! Plain values and pure functions, used by every part above.
+
+pub(crate) mod api_error;
+pub(crate) mod gateway_close;
+pub(crate) mod intents;
+pub(crate) mod rtp;
+pub(crate) mod voice_close;
+
+/// A close code and the reason sent with it.
+pub(crate) type Code = (u16, &'static str);

@@ -1,0 +1,129 @@
+//! Who is in which guild, and as what.
+//!
+//! Called by REST and by the library's people. Each change updates the world first and then
+//! sends the events it implies.
+
+use serde_json::{Value, json};
+
+use super::State;
+use crate::error::SimError;
+use crate::protocol::intents;
+use crate::world::{Member, wire};
+
+impl State {
+    /// Adds a member; for a bot this is the invitation.
+    pub(crate) fn add_member(&mut self, guild: u64, user: u64) -> Result<(), SimError> {
+        if !self.users.contains_key(&user) {
+            return Err(SimError::UnknownUser(user));
+        }
+        let joined_at_ms = self.now_ms();
+        let entry = self
+            .find_guild_mut(guild)
+            .ok_or(SimError::UnknownGuild(guild))?;
+        if entry.members.contains_key(&user) {
+            return Ok(());
+        }
+        let member = Member {
+            joined_at_ms,
+            ..Member::new(user, &[])
+        };
+        entry.members.insert(user, member.clone());
+        let mut event = wire::member(self, &member);
+        event["guild_id"] = json!(guild.to_string());
+        self.broadcast(guild, intents::GUILD_MEMBERS, "GUILD_MEMBER_ADD", &event);
+        let wanted = self
+            .sessions
+            .of(user)
+            .fold(0, |bits, session| bits | session.intents);
+        if self.find_application(user).is_some()
+            && let Some(created) = self.guild_create(guild, user, wanted)
+        {
+            self.tell(user, guild, intents::GUILDS, "GUILD_CREATE", &created);
+        }
+        self.note_in(guild, &format!("{} became a member of", self.name_of(user)));
+        Ok(())
+    }
+
+    /// Removes a member; for a bot this is being thrown out of the guild.
+    pub(crate) fn remove_member(&mut self, guild: u64, user: u64) -> Result<(), SimError> {
+        self.unseat(guild, user);
+        let entry = self
+            .find_guild_mut(guild)
+            .ok_or(SimError::UnknownGuild(guild))?;
+        entry
+            .members
+            .remove(&user)
+            .ok_or(SimError::NotAMember { user, guild })?;
+        let event = json!({
+            "guild_id": guild.to_string(),
+            "user": self.users.get(&user).map(wire::user),
+        });
+        self.broadcast(guild, intents::GUILD_MEMBERS, "GUILD_MEMBER_REMOVE", &event);
+        if self.find_application(user).is_some() {
+            let event = json!({ "id": guild.to_string() });
+            self.tell(user, guild, intents::GUILDS, "GUILD_DELETE", &event);
+        }
+        self.note_in(guild, &format!("{} was removed from", self.name_of(user)));
+        Ok(())
+    }
+
+    /// Changes a member and tells those who follow members, and the bot it may concern.
+    pub(crate) fn change_member(
+        &mut self,
+        guild: u64,
+        user: u64,
+        change: impl FnOnce(&mut Member),
+    ) -> Result<(), SimError> {
+        let entry = self
+            .find_guild_mut(guild)
+            .ok_or(SimError::UnknownGuild(guild))?;
+        let member = entry
+            .members
+            .get_mut(&user)
+            .ok_or(SimError::NotAMember { user, guild })?;
+        change(member);
+        let member = member.clone();
+        let mut event = wire::member(self, &member);
+        event["guild_id"] = json!(guild.to_string());
+        self.broadcast_member_update(guild, user, &event);
+        Ok(())
+    }
+
+    fn broadcast_member_update(&mut self, guild: u64, user: u64, event: &Value) {
+        let unasked = self.find_application(user).is_some()
+            && !self
+                .sessions
+                .of(user)
+                .any(|s| s.intents & intents::GUILD_MEMBERS != 0);
+        self.broadcast(guild, intents::GUILD_MEMBERS, "GUILD_MEMBER_UPDATE", event);
+        // A bot always hears of changes to itself.
+        if unasked {
+            self.tell(user, guild, 0, "GUILD_MEMBER_UPDATE", event);
+        }
+    }
+
+    /// Changes a user's discriminator and tells every guild it is in.
+    pub(crate) fn set_discriminator(&mut self, user: u64, to: &str) -> Result<(), SimError> {
+        let account = self
+            .users
+            .get_mut(&user)
+            .ok_or(SimError::UnknownUser(user))?;
+        to.clone_into(&mut account.discriminator);
+        let homes = self
+            .guilds
+            .iter()
+            .filter(|guild| guild.members.contains_key(&user));
+        for guild in homes.map(|guild| guild.id).collect::<Vec<_>>() {
+            self.change_member(guild, user, |_| {})?;
+        }
+        Ok(())
+    }
+
+    fn note_in(&mut self, guild: u64, what: &str) {
+        let name = self
+            .find_guild(guild)
+            .map(|guild| guild.name.clone())
+            .unwrap_or_default();
+        self.note(format!("{what} {name}"));
+    }
+}

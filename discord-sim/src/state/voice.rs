@@ -1,0 +1,219 @@
+//! Who sits where in voice: bots that ask, people who move, administrators who move them.
+//!
+//! Called by the gateway (a bot's opcode 4) and by the library's people. Each change
+//! updates the world first and then sends the events it implies.
+
+use serde_json::{Value, json};
+
+use super::State;
+use super::sessions::Attachment;
+use super::tickets::Frame;
+use crate::error::SimError;
+use crate::protocol::intents;
+use crate::world::{ChannelKind, VoiceState, permissions, random_text, wire};
+
+impl State {
+    /// A bot asks to join, move, mute or leave (opcode 4). What it may not do is ignored
+    /// without an answer, as Discord does.
+    pub(crate) fn move_bot(
+        &mut self,
+        bot: u64,
+        session: &str,
+        guild: u64,
+        channel: Option<u64>,
+        (self_mute, self_deaf): (bool, bool),
+    ) {
+        let Some(channel) = channel else {
+            if self
+                .find_guild(guild)
+                .is_some_and(|guild| guild.voice.contains_key(&bot))
+            {
+                self.unseat(guild, bot);
+            }
+            return;
+        };
+        if !self.may_enter(bot, guild, channel) {
+            return;
+        }
+        let before = self
+            .find_guild(guild)
+            .and_then(|guild| guild.voice.get(&bot));
+        let only_flags =
+            before.is_some_and(|before| before.channel == channel && before.session_id == session);
+        let session_id = session.to_owned();
+        self.seat(
+            guild,
+            bot,
+            VoiceState {
+                channel,
+                session_id,
+                self_mute,
+                self_deaf,
+            },
+        );
+        if !only_flags {
+            self.send_voice_server(bot, guild, channel, session);
+        }
+    }
+
+    fn may_enter(&self, bot: u64, guild: u64, channel: u64) -> bool {
+        let Some((home, entry)) = self.find_channel(channel) else {
+            return false;
+        };
+        let bits = self.permissions_in(channel, bot);
+        let inside = home
+            .voice
+            .iter()
+            .filter(|(user, state)| state.channel == channel && **user != bot);
+        let limit = usize::try_from(entry.user_limit).unwrap_or(usize::MAX);
+        let full = limit != 0 && inside.count() >= limit;
+        home.id == guild
+            && entry.kind == ChannelKind::Voice
+            && bits & permissions::CONNECT != 0
+            && (!full || bits & permissions::MOVE_MEMBERS != 0)
+    }
+
+    fn send_voice_server(&mut self, bot: u64, guild: u64, channel: u64, session: &str) {
+        let token = self.tickets.issue(guild, bot, channel, session);
+        let endpoint = format!("127.0.0.1:{}", self.ports.voice);
+        let update = json!({
+            "token": token,
+            "guild_id": guild.to_string(),
+            "endpoint": endpoint,
+        });
+        self.tell(bot, guild, 0, "VOICE_SERVER_UPDATE", &update);
+    }
+
+    /// Puts a member into a voice channel, or changes how it sits there.
+    pub(crate) fn seat(&mut self, guild: u64, user: u64, voice: VoiceState) {
+        let channel = voice.channel;
+        let Some(entry) = self.find_guild_mut(guild) else {
+            return;
+        };
+        let before = entry.voice.insert(user, voice).map(|state| state.channel);
+        self.announce_voice(guild, user, None);
+        if before == Some(channel) {
+            return;
+        }
+        if let Some(before) = before {
+            self.tickets
+                .tell_channel(guild, before, user, &Frame::left(user));
+        }
+        self.tickets
+            .tell_channel(guild, channel, user, &Frame::joined(&[user]));
+        self.tickets.follow(guild, user, channel);
+        let line = format!(
+            "{} joined {}",
+            self.name_of(user),
+            self.name_of_channel(channel)
+        );
+        self.note(line);
+    }
+
+    /// Takes a member out of voice, whoever wanted it.
+    pub(crate) fn unseat(&mut self, guild: u64, user: u64) {
+        let Some(entry) = self.find_guild_mut(guild) else {
+            return;
+        };
+        let Some(before) = entry.voice.remove(&user) else {
+            return;
+        };
+        self.announce_voice(guild, user, Some(&before.session_id));
+        self.tickets
+            .tell_channel(guild, before.channel, user, &Frame::left(user));
+        self.tickets.revoke(guild, user);
+        let line = format!(
+            "{} left {}",
+            self.name_of(user),
+            self.name_of_channel(before.channel)
+        );
+        self.note(line);
+    }
+
+    fn announce_voice(&mut self, guild: u64, user: u64, left_session: Option<&str>) {
+        let Some(entry) = self.find_guild(guild) else {
+            return;
+        };
+        let state = entry.voice.get(&user);
+        let session = state.map_or(left_session.unwrap_or_default(), |state| &state.session_id);
+        let mut update = wire::voice_state(user, state, session);
+        update["guild_id"] = json!(guild.to_string());
+        update["member"] = entry
+            .members
+            .get(&user)
+            .map_or(Value::Null, |member| wire::member(self, member));
+        self.broadcast(
+            guild,
+            intents::GUILD_VOICE_STATES,
+            "VOICE_STATE_UPDATE",
+            &update,
+        );
+    }
+
+    /// A session is over: its bot disappears from voice.
+    pub(crate) fn end_session(&mut self, attachment: &Attachment) {
+        let Some(session) = self.sessions.close(attachment) else {
+            return;
+        };
+        let bot = session.application;
+        let seats = self.guilds.iter().filter(|guild| {
+            guild
+                .voice
+                .get(&bot)
+                .is_some_and(|state| state.session_id == session.id)
+        });
+        for guild in seats.map(|guild| guild.id).collect::<Vec<_>>() {
+            self.unseat(guild, bot);
+        }
+        let line = format!("{} logged out", self.name_of(bot));
+        self.note(line);
+    }
+
+    /// A person joins or moves in voice; a bot that is in voice is moved by an administrator.
+    pub(crate) fn person_joins(
+        &mut self,
+        user: u64,
+        guild: u64,
+        channel: u64,
+    ) -> Result<(), SimError> {
+        let entry = self
+            .find_guild(guild)
+            .ok_or(SimError::UnknownGuild(guild))?;
+        if !entry.members.contains_key(&user) {
+            return Err(SimError::NotAMember { user, guild });
+        }
+        entry
+            .find_channel(channel)
+            .filter(|entry| entry.kind == ChannelKind::Voice)
+            .ok_or(SimError::UnknownChannel(channel))?;
+        let seat = entry.voice.get(&user).cloned();
+        let is_bot = self.find_application(user).is_some();
+        let voice = match seat {
+            Some(before) => VoiceState { channel, ..before },
+            // Only a bot itself can open its voice connection.
+            None if is_bot => return Err(SimError::NotInVoice { user, guild }),
+            None => VoiceState::new(channel, random_text(32)),
+        };
+        self.seat(guild, user, voice);
+        Ok(())
+    }
+
+    /// A person leaves voice; a bot is disconnected by an administrator.
+    pub(crate) fn person_leaves(&mut self, user: u64, guild: u64) -> Result<(), SimError> {
+        let entry = self
+            .find_guild(guild)
+            .ok_or(SimError::UnknownGuild(guild))?;
+        if !entry.voice.contains_key(&user) {
+            return Err(SimError::NotInVoice { user, guild });
+        }
+        self.unseat(guild, user);
+        Ok(())
+    }
+
+    fn name_of_channel(&self, id: u64) -> String {
+        self.find_channel(id).map_or_else(
+            || id.to_string(),
+            |(guild, channel)| format!("{} in {}", channel.name, guild.name),
+        )
+    }
+}
