@@ -11,6 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serenity::model::id as discord;
 use songbird::driver::retry::{Retry, Strategy};
+use songbird::driver::{Scheduler, SchedulerConfig};
 use songbird::error::JoinError;
 use songbird::input::codecs::{get_codec_registry, get_probe};
 use songbird::input::{File, Input};
@@ -67,7 +68,12 @@ struct Connection {
 
 impl Calls {
     pub(super) fn new(directory: Arc<Directory>, settle: Duration) -> Self {
+        // A mixer that songbird moves to another thread because its own is late loses a packet,
+        // and with it 20 ms of sound.
+        let mut scheduling = SchedulerConfig::default();
+        scheduling.move_expensive_tasks = false;
         let config = Config::default()
+            .scheduler(Scheduler::new(scheduling))
             .driver_timeout(Some(DRIVER_PATIENCE))
             .gateway_timeout(Some(GATEWAY_PATIENCE))
             .driver_retry(Retry {
