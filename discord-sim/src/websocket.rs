@@ -41,25 +41,32 @@ pub(crate) enum Incoming {
     Closed(Option<u16>),
 }
 
-/// Finishes the handshake if `check` has nothing against the query; it says what it has.
-pub(crate) async fn accept<S>(
+/// Finishes the handshake if `read` has nothing against the query; it says what it has.
+/// The connection, and what was read.
+pub(crate) async fn accept<S, Q: Unpin>(
     stream: S,
-    check: impl Fn(&str) -> Result<(), &'static str> + Unpin,
-) -> Option<WebSocketStream<S>>
+    read: impl FnOnce(&str) -> Result<Q, &'static str> + Unpin,
+) -> Option<(WebSocketStream<S>, Q)>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let mut found = None;
     #[expect(
         clippy::result_large_err,
         reason = "the signature is the handshake callback's"
     )]
     let check = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
-        let Err(reason) = check(request.uri().query().unwrap_or_default()) else {
-            return Ok(response);
-        };
-        let mut refusal = ErrorResponse::new(Some(reason.to_owned()));
-        *refusal.status_mut() = StatusCode::BAD_REQUEST;
-        Err(refusal)
+        match read(request.uri().query().unwrap_or_default()) {
+            Ok(query) => {
+                found = Some(query);
+                Ok(response)
+            }
+            Err(reason) => {
+                let mut refusal = ErrorResponse::new(Some(reason.to_owned()));
+                *refusal.status_mut() = StatusCode::BAD_REQUEST;
+                Err(refusal)
+            }
+        }
     };
     // Connections are many and messages small: keep the buffers so.
     let config = WebSocketConfig::default()
@@ -67,9 +74,9 @@ where
         .write_buffer_size(0)
         .max_message_size(Some(64 * 1024))
         .max_frame_size(Some(64 * 1024));
-    tokio_tungstenite::accept_hdr_async_with_config(stream, check, Some(config))
-        .await
-        .ok()
+    let accepting = tokio_tungstenite::accept_hdr_async_with_config(stream, check, Some(config));
+    let socket = accepting.await.ok()?;
+    Some((socket, found?))
 }
 
 /// The value of a field of the query.
@@ -107,6 +114,16 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     socket.send(Message::Text(text.into())).await.is_ok()
+}
+
+/// Answers the peer's close frame and ends the connection, so that the peer sees a clean end.
+pub(crate) async fn finish<S>(socket: &mut WebSocketStream<S>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    // Reading on is what sends the answer; the end of the stream is all that can come.
+    let finishing = async { while let Some(Ok(_)) = socket.next().await {} };
+    let _ = tokio::time::timeout(CLOSING, finishing).await;
 }
 
 /// Closes with a code and waits a moment for the client to agree, so that the code arrives.

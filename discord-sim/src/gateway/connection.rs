@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::SinkExt as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -10,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use super::transport::{self, Query, Transport};
 use crate::protocol::{Code, gateway_close as close, intents};
 use crate::state::Shared;
 use crate::state::sessions::{Attachment, OUTLET, ResumeError};
@@ -22,46 +24,40 @@ const RESUME_WINDOW: Duration = Duration::from_mins(1);
 
 /// Serves one client.
 pub(crate) async fn serve(stream: TcpStream, shared: Arc<Shared>, mut stop: Stop) {
-    let accepting = websocket::accept(stream, check_encoding);
-    let Ok(Some(socket)) = tokio::time::timeout(websocket::HANDSHAKE, accepting).await else {
+    let accepting = websocket::accept(stream, transport::read_query);
+    let Ok(Some((
+        socket,
+        Query {
+            transport,
+            known_version,
+        },
+    ))) = tokio::time::timeout(websocket::HANDSHAKE, accepting).await
+    else {
         return;
     };
     let (outlet, inlet) = mpsc::channel(OUTLET);
     let mut connection = Connection {
         shared,
         socket,
+        transport,
         outlet: Some(outlet),
         attachment: None,
     };
-    let end = connection.run(inlet, &mut stop).await;
+    let end = connection.run(inlet, known_version, &mut stop).await;
     let Connection {
         shared,
         mut socket,
         attachment,
         ..
     } = connection;
-    if let End::Server(code) = end {
-        websocket::close(&mut socket, code).await;
+    match end {
+        End::Server(code) => websocket::close(&mut socket, code).await,
+        End::Client(_) => websocket::finish(&mut socket).await,
     }
     drop(socket);
     if let Some(attachment) = attachment {
         leave(&shared, &attachment, end, &mut stop).await;
     }
-}
-
-/// Clients that ask for what is not sent here must be told, or they would wait for ever.
-fn check_encoding(query: &str) -> Result<(), &'static str> {
-    let field = |name| websocket::query_field(query, name);
-    if field("encoding").is_some_and(|encoding| encoding != "json") {
-        return Err("only encoding=json is spoken here");
-    }
-    if field("compress").is_some() {
-        return Err("transport compression is not spoken here");
-    }
-    if field("v").is_some_and(|version| version != "10") {
-        return Err("only gateway version 10 is spoken here");
-    }
-    Ok(())
 }
 
 /// Ends the session at once if the client said goodbye, else when nobody resumes it in time.
@@ -91,6 +87,7 @@ enum End {
 struct Connection {
     shared: Arc<Shared>,
     socket: WebSocketStream<TcpStream>,
+    transport: Transport,
     /// Handed to the session once there is one.
     outlet: Option<mpsc::Sender<Utf8Bytes>>,
     attachment: Option<Attachment>,
@@ -100,6 +97,8 @@ struct Connection {
 struct Identify {
     token: String,
     intents: u64,
+    #[serde(default)]
+    compress: bool,
     #[serde(default)]
     shard: Option<(u64, u64)>,
 }
@@ -112,13 +111,21 @@ struct Resume {
 }
 
 impl Connection {
-    async fn run(&mut self, mut inlet: mpsc::Receiver<Utf8Bytes>, stop: &mut Stop) -> End {
+    async fn run(
+        &mut self,
+        mut inlet: mpsc::Receiver<Utf8Bytes>,
+        known_version: bool,
+        stop: &mut Stop,
+    ) -> End {
         let hello = json!({
             "t": null, "s": null, "op": 10,
             "d": { "heartbeat_interval": HEARTBEAT_INTERVAL_MS, "_trace": [] },
         });
-        if !websocket::send(&mut self.socket, hello.to_string()).await {
+        if !self.send(hello.to_string().into()).await {
             return End::Client(None);
+        }
+        if !known_version {
+            return End::Server(close::INVALID_VERSION);
         }
         loop {
             let incoming = tokio::select! {
@@ -126,7 +133,7 @@ impl Connection {
                 outgoing = inlet.recv() => {
                     // None: the session has moved to another connection, or this one is too slow.
                     let Some(text) = outgoing else { return End::Server(close::UNKNOWN_ERROR) };
-                    if !websocket::send(&mut self.socket, text).await {
+                    if !self.send(text).await {
                         return End::Client(None);
                     }
                     continue;
@@ -144,6 +151,12 @@ impl Connection {
         }
     }
 
+    /// Sends a payload; false if the connection is gone.
+    async fn send(&mut self, text: Utf8Bytes) -> bool {
+        let frame = self.transport.frame(text);
+        self.socket.send(frame).await.is_ok()
+    }
+
     async fn handle(&mut self, payload: Payload) -> Result<(), Code> {
         match (payload.op, &self.attachment) {
             (1, _) => {
@@ -151,7 +164,7 @@ impl Connection {
                     return Err(close::DECODE_ERROR);
                 }
                 let ack = json!({ "t": null, "s": null, "op": 11, "d": null });
-                websocket::send(&mut self.socket, ack.to_string()).await;
+                self.send(ack.to_string().into()).await;
                 Ok(())
             }
             (2 | 6, Some(_)) => Err(close::ALREADY_AUTHENTICATED),
@@ -191,6 +204,9 @@ impl Connection {
             Ok(attachment)
         })?;
         self.attachment = Some(attachment);
+        if identify.compress {
+            self.transport.compress_large();
+        }
         Ok(())
     }
 
@@ -215,7 +231,7 @@ impl Connection {
             Err(ResumeError::Ahead) => Err(close::INVALID_SEQUENCE),
             Err(ResumeError::Unknown) => {
                 let invalid = json!({ "t": null, "s": null, "op": 9, "d": false });
-                websocket::send(&mut self.socket, invalid.to_string()).await;
+                self.send(invalid.to_string().into()).await;
                 Ok(())
             }
         }

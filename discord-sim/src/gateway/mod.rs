@@ -4,6 +4,7 @@
 
 mod connection;
 mod requests;
+mod transport;
 
 use std::sync::Arc;
 

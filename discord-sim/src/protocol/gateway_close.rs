@@ -11,5 +11,6 @@ pub(crate) const AUTHENTICATION_FAILED: Code = (4004, "Authentication failed.");
 pub(crate) const ALREADY_AUTHENTICATED: Code = (4005, "Already authenticated.");
 pub(crate) const INVALID_SEQUENCE: Code = (4007, "Invalid seq.");
 pub(crate) const INVALID_SHARD: Code = (4010, "Invalid shard.");
+pub(crate) const INVALID_VERSION: Code = (4012, "Invalid API version.");
 pub(crate) const INVALID_INTENTS: Code = (4013, "Invalid intent(s).");
 pub(crate) const DISALLOWED_INTENTS: Code = (4014, "Disallowed intent(s).");

@@ -1,11 +1,20 @@
 //! Gateway intents: the kinds of events a bot asks to hear.
+//!
+//! The bits and the events they stand for are those of Discord's documentation, "List of
+//! Intents". What changes the world names the intent of each event it sends.
 
+/// Guilds, their channels and roles; also scheduled stages and threads.
 pub(crate) const GUILDS: u64 = 1;
+/// Members coming, going and changing. Privileged.
 pub(crate) const GUILD_MEMBERS: u64 = 1 << 1;
+/// Who sits where in voice, and the effects sent there.
 pub(crate) const GUILD_VOICE_STATES: u64 = 1 << 7;
+/// Who is online and does what. Privileged.
 pub(crate) const GUILD_PRESENCES: u64 = 1 << 8;
+/// Messages in guilds.
 pub(crate) const GUILD_MESSAGES: u64 = 1 << 9;
-const MESSAGE_CONTENT: u64 = 1 << 15;
+/// What messages of others say. Privileged; no event of its own.
+pub(crate) const MESSAGE_CONTENT: u64 = 1 << 15;
 
 /// Those that must be switched on in the developer portal first.
 pub(crate) const PRIVILEGED: u64 = GUILD_MEMBERS | GUILD_PRESENCES | MESSAGE_CONTENT;

@@ -37,7 +37,7 @@ pub(crate) async fn serve(
 ) {
     let accepting =
         async { websocket::accept(tls.accept(stream).await.ok()?, check_version).await };
-    let Ok(Some(socket)) = tokio::time::timeout(websocket::HANDSHAKE, accepting).await else {
+    let Ok(Some((socket, ()))) = tokio::time::timeout(websocket::HANDSHAKE, accepting).await else {
         return;
     };
     let (outlet, inlet) = mpsc::channel(OUTLET);
@@ -58,8 +58,9 @@ pub(crate) async fn serve(
             .hub
             .change(guild, user, Recording::interrupt);
     }
-    if let Some(code) = code {
-        websocket::close(&mut connection.socket, code).await;
+    match code {
+        Some(code) => websocket::close(&mut connection.socket, code).await,
+        None => websocket::finish(&mut connection.socket).await,
     }
 }
 

@@ -3,35 +3,10 @@
 use discord_sim::{Application, Guild, Settings, Sim, User, World};
 use serde_json::{Value, json};
 
-use crate::support::socket::Socket;
+use crate::support::shard::{INTENTS, connect, identify, log_in};
 use crate::support::{PATIENCE, sim};
 
-/// Everything but the privileged intents.
-const INTENTS: u64 = 53_575_421;
 const GUILD_MEMBERS: u64 = 2;
-
-async fn connect(sim: &Sim) -> Socket {
-    let mut socket = Socket::connect(&format!("{}/?v=10&encoding=json", sim.gateway_url())).await;
-    let hello = socket.receive().await;
-    assert_eq!(
-        (&hello["op"], &hello["d"]["heartbeat_interval"]),
-        (&json!(10), &json!(41_250))
-    );
-    socket
-}
-
-fn identify(token: &str, intents: u64) -> Value {
-    json!({ "token": token, "intents": intents, "properties": {} })
-}
-
-async fn log_in(sim: &Sim, intents: u64) -> (Socket, Value) {
-    let mut socket = connect(sim).await;
-    socket
-        .send(2, identify(&sim.application().bot_token, intents))
-        .await;
-    let ready = socket.receive_event("READY").await;
-    (socket, ready)
-}
 
 #[tokio::test]
 async fn a_login_is_told_of_its_guilds() {
@@ -238,24 +213,6 @@ async fn intents_decide_what_is_heard() {
     // Who asked for nothing hears nothing.
     none.send(1, Value::Null).await;
     assert_eq!(none.receive().await["op"], 11);
-}
-
-#[tokio::test]
-async fn a_shutdown_says_goodbye() {
-    let sim = sim().await;
-    let (socket, _) = log_in(&sim, INTENTS).await;
-    let (code, ()) = tokio::join!(socket.closed(), sim.shutdown());
-    assert_eq!(code, 1_001);
-}
-
-#[tokio::test]
-async fn unknown_encodings_and_versions_are_refused() {
-    let sim = sim().await;
-    for query in ["encoding=etf", "compress=zlib-stream", "v=6"] {
-        let url = format!("{}/?{query}", sim.gateway_url());
-        let error = tokio_tungstenite::connect_async(url).await.unwrap_err();
-        assert!(error.to_string().contains("400"), "{error}");
-    }
 }
 
 #[tokio::test]

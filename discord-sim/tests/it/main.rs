@@ -7,6 +7,7 @@
 
 mod control;
 mod gateway;
+mod gateway_transport;
 mod interactions;
 mod oauth;
 mod rest;

@@ -1,8 +1,11 @@
 //! A WebSocket client that sends what it is told to, for what real clients never do.
 
+use std::io::Read as _;
 use std::sync::Arc;
 
 use discord_sim::Sim;
+use flate2::read::ZlibDecoder;
+use flate2::{Decompress, FlushDecompress};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -16,12 +19,30 @@ use tokio_tungstenite::{
 };
 
 /// A connection to either gateway.
-pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(crate) struct Socket {
+    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// What reads the frames of a connection with `compress=zlib-stream`.
+    inflater: Option<Decompress>,
+    /// How many frames were compressed.
+    pub(crate) compressed: usize,
+}
 
 impl Socket {
+    fn new(stream: WebSocketStream<MaybeTlsStream<TcpStream>>) -> Socket {
+        Socket {
+            stream,
+            inflater: None,
+            compressed: 0,
+        }
+    }
+
     /// Connects without TLS.
     pub(crate) async fn connect(url: &str) -> Socket {
-        Socket(tokio_tungstenite::connect_async(url).await.unwrap().0)
+        let (stream, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+        Socket {
+            inflater: url.contains("zlib-stream").then(|| Decompress::new(true)),
+            ..Socket::new(stream)
+        }
     }
 
     /// Connects to a voice endpoint, trusting the simulator's authority and nothing else.
@@ -37,7 +58,7 @@ impl Socket {
         let connector = Some(Connector::Rustls(Arc::new(config)));
         let url = format!("wss://{endpoint}/?v=4");
         let connecting = connect_async_tls_with_config(url, None, false, connector);
-        Socket(connecting.await.unwrap().0)
+        Socket::new(connecting.await.unwrap().0)
     }
 
     pub(crate) async fn send(&mut self, op: u64, d: Value) {
@@ -46,7 +67,7 @@ impl Socket {
     }
 
     pub(crate) async fn send_text(&mut self, text: &str) {
-        self.0.send(Message::text(text)).await.unwrap();
+        self.stream.send(Message::text(text)).await.unwrap();
     }
 
     /// The next payload.
@@ -56,17 +77,36 @@ impl Socket {
     /// If the server closes instead.
     pub(crate) async fn receive(&mut self) -> Value {
         loop {
-            let message = tokio::time::timeout(super::PATIENCE, self.0.next()).await;
+            let message = tokio::time::timeout(super::PATIENCE, self.stream.next()).await;
             match message
                 .expect("a payload in time")
                 .expect("an open connection")
                 .unwrap()
             {
-                Message::Text(text) => return serde_json::from_str(&text).unwrap(),
+                Message::Text(text) => {
+                    assert!(self.inflater.is_none(), "not compressed: {text}");
+                    return serde_json::from_str(&text).unwrap();
+                }
+                Message::Binary(bytes) => return self.inflate(&bytes),
                 Message::Close(frame) => panic!("closed: {frame:?}"),
                 _ => {}
             }
         }
+    }
+
+    fn inflate(&mut self, bytes: &[u8]) -> Value {
+        self.compressed += 1;
+        let mut text = Vec::new();
+        let Some(inflater) = &mut self.inflater else {
+            ZlibDecoder::new(bytes).read_to_end(&mut text).unwrap();
+            return serde_json::from_slice(&text).unwrap();
+        };
+        assert!(bytes.ends_with(&[0, 0, 0xff, 0xff]), "not flushed");
+        text.reserve(1 << 20);
+        inflater
+            .decompress_vec(bytes, &mut text, FlushDecompress::Sync)
+            .unwrap();
+        serde_json::from_slice(&text).unwrap()
     }
 
     /// The next payload with this opcode.
@@ -92,7 +132,7 @@ impl Socket {
     /// Waits until the server closes; its code.
     pub(crate) async fn closed(mut self) -> u16 {
         loop {
-            let message = tokio::time::timeout(super::PATIENCE, self.0.next()).await;
+            let message = tokio::time::timeout(super::PATIENCE, self.stream.next()).await;
             match message.expect("a close in time") {
                 Some(Ok(Message::Close(Some(frame)))) => return frame.code.into(),
                 Some(Ok(_)) => {}
@@ -107,7 +147,7 @@ impl Socket {
             code: code.into(),
             reason: "".into(),
         };
-        self.0.close(Some(frame)).await.unwrap();
-        while let Some(Ok(_)) = self.0.next().await {}
+        self.stream.close(Some(frame)).await.unwrap();
+        while let Some(Ok(_)) = self.stream.next().await {}
     }
 }
