@@ -140,9 +140,13 @@ impl Connection {
                 }
                 incoming = websocket::receive(&mut self.socket) => incoming,
             };
+            let incoming = match incoming {
+                Incoming::Binary(bytes) => websocket::parse(&bytes),
+                incoming => incoming,
+            };
             let handled = match incoming {
                 Incoming::Payload(payload) => self.handle(payload).await,
-                Incoming::Garbage => Err(close::DECODE_ERROR),
+                Incoming::Garbage | Incoming::Binary(_) => Err(close::DECODE_ERROR),
                 Incoming::Closed(code) => return End::Client(code),
             };
             if let Err(code) = handled {

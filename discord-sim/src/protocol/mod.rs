@@ -7,6 +7,7 @@ pub(crate) mod gateway_close;
 pub(crate) mod intents;
 pub(crate) mod rtp;
 pub(crate) mod voice_close;
+pub(crate) mod voice_message;
 
 /// A close code and the reason sent with it.
 pub(crate) type Code = (u16, &'static str);

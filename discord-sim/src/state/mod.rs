@@ -11,6 +11,7 @@ pub(crate) mod interactions;
 mod journal;
 mod lookup;
 mod members;
+mod outbox;
 pub(crate) mod registry;
 pub(crate) mod sessions;
 pub(crate) mod tickets;
@@ -45,22 +46,29 @@ pub(crate) struct Ports {
     pub(crate) udp: u16,
 }
 
+/// How voice was asked to be.
+#[derive(Clone, Debug)]
+pub(crate) struct VoiceSettings {
+    pub(crate) modes: Vec<Mode>,
+    pub(crate) heartbeat_interval: Duration,
+}
+
 /// What all parts of a running simulator share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) ports: Ports,
-    pub(crate) modes: Vec<Mode>,
+    pub(crate) voice: VoiceSettings,
     pub(crate) hub: Hub,
     state: Mutex<State>,
     version: watch::Sender<u64>,
 }
 
 impl Shared {
-    pub(crate) fn new(world: World, ports: Ports, modes: Vec<Mode>, hub: Hub) -> Shared {
+    pub(crate) fn new(world: World, ports: Ports, voice: VoiceSettings, hub: Hub) -> Shared {
         let state = Mutex::new(State::new(world, ports));
         Shared {
             ports,
-            modes,
+            voice,
             hub,
             state,
             version: watch::Sender::new(0),
