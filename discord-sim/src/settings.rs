@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::protocol::gateway_limits::GatewayLimits;
 use crate::protocol::rtp::Mode;
 use crate::world::World;
 
@@ -13,28 +14,27 @@ pub struct Settings {
     pub port: u16,
     /// What exists at the start.
     pub world: World,
+    /// The gateway's times and limits.
+    pub gateway: GatewayLimits,
     /// The encryption modes offered to voice clients.
     pub modes: Vec<Mode>,
     /// Where to write the certificate authority (PEM) before `start` returns.
     pub authority_path: Option<PathBuf>,
     /// How much of what a bot sends is kept, counted back from its last packet.
     pub recording: Duration,
-    /// How often voice clients are told to send a heartbeat. A connection from which none
-    /// has come for one and a half times as long is closed with 4009.
-    pub voice_heartbeat_interval: Duration,
 }
 
 impl Default for Settings {
-    /// The demo world, ports chosen by the system, both modes, ten minutes of recording,
-    /// Discord's 13.75 seconds between heartbeats.
+    /// The demo world, ports chosen by the system, Discord's limits, both modes, ten minutes
+    /// of recording.
     fn default() -> Settings {
         Settings {
             port: 0,
             world: World::demo(),
+            gateway: GatewayLimits::default(),
             modes: Mode::ALL.to_vec(),
             authority_path: None,
             recording: Duration::from_mins(10),
-            voice_heartbeat_interval: Duration::from_millis(13_750),
         }
     }
 }

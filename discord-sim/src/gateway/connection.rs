@@ -1,244 +1,331 @@
-//! One gateway connection, from HELLO to its close.
+//! One gateway connection, from its handshake to its close.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::SinkExt as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use super::login::{Answer, Identify};
+use super::pace::{Pace, after};
 use super::transport::{self, Query, Transport};
-use crate::protocol::{Code, gateway_close as close, intents};
-use crate::state::Shared;
-use crate::state::sessions::{Attachment, OUTLET, ResumeError};
+use crate::protocol::{Code, gateway_close as close};
+use crate::state::sessions::{Attachment, OUTLET, Outgoing};
+use crate::state::{ConnectionRefusal, Interruption, Shared};
 use crate::stop::Stop;
-use crate::websocket::{self, Incoming, Payload};
-
-const HEARTBEAT_INTERVAL_MS: u64 = 41_250;
-/// How long a session without a connection can be resumed.
-const RESUME_WINDOW: Duration = Duration::from_mins(1);
+use crate::websocket::{self, Incoming, Payload, Refused};
 
 /// Serves one client.
 pub(crate) async fn serve(stream: TcpStream, shared: Arc<Shared>, mut stop: Stop) {
-    let accepting = websocket::accept(stream, transport::read_query);
-    let Ok(Some((
-        socket,
-        Query {
-            transport,
-            known_version,
-        },
-    ))) = tokio::time::timeout(websocket::HANDSHAKE, accepting).await
+    let refusal = shared.change(|state| state.refusals.next_connection());
+    if refusal == Some(ConnectionRefusal::Drop) {
+        return reset(&stream);
+    }
+    let read = |query: &str| match refusal {
+        Some(ConnectionRefusal::Status(status)) => Err(Refused::with_status(status)),
+        _ => transport::read_query(query).map_err(Refused::from),
+    };
+    let accepting = websocket::accept(stream, read);
+    let Ok(Some((socket, query))) = tokio::time::timeout(websocket::HANDSHAKE, accepting).await
     else {
         return;
     };
-    let (outlet, inlet) = mpsc::channel(OUTLET);
+    let Query {
+        transport,
+        known_version,
+    } = query;
+    let pace = shared.read(|state| Pace::new(&state.sessions.limits, Instant::now()));
     let mut connection = Connection {
         shared,
         socket,
+        stop: stop.clone(),
         transport,
-        outlet: Some(outlet),
-        attachment: None,
+        pace,
+        login: None,
+        held: VecDeque::new(),
+        stalled_until: None,
     };
-    let end = connection.run(inlet, known_version, &mut stop).await;
+    let end = connection.run(refusal, known_version).await;
     let Connection {
         shared,
         mut socket,
-        attachment,
+        login,
         ..
     } = connection;
-    match end {
-        End::Server(code) => websocket::close(&mut socket, code).await,
-        End::Client(_) => websocket::finish(&mut socket).await,
+    let said_goodbye = matches!(end, End::Client(Some(1000 | 1001)));
+    // Whatever takes its time below: others may resume the session from now on.
+    let left = login.map(|login| login.attachment);
+    let left = left.filter(|left| shared.change(|state| state.detach(left, said_goodbye)));
+    let mut closing_stop = stop.clone();
+    let closing = async move {
+        match end {
+            End::Client(_) => websocket::finish(&mut socket).await,
+            End::Server(code) => websocket::close(&mut socket, code).await,
+            End::Cut => reset(socket.get_ref()),
+            End::HalfOpen => swallow(socket.get_mut(), &mut closing_stop).await,
+        }
+    };
+    tokio::join!(closing, async {
+        if let Some(left) = left {
+            wait_for_resume(&shared, &left, &mut stop).await;
+        }
+    });
+}
+
+/// Ends the session if nobody resumes it in time.
+async fn wait_for_resume(shared: &Shared, left: &Attachment, stop: &mut Stop) {
+    let window = shared.read(|state| state.sessions.limits.resume_window);
+    tokio::select! {
+        () = sleep_until(after(Instant::now(), window)) => {}
+        () = stop.requested() => {}
     }
-    drop(socket);
-    if let Some(attachment) = attachment {
-        leave(&shared, &attachment, end, &mut stop).await;
+    shared.change(|state| state.give_up(left));
+}
+
+/// Makes the connection end with a reset instead of a close.
+fn reset(stream: &TcpStream) {
+    // Where the system does not allow it, the end is an ordinary one.
+    if let Err(error) = stream.set_zero_linger() {
+        tracing::debug!(%error, "no reset");
     }
 }
 
-/// Ends the session at once if the client said goodbye, else when nobody resumes it in time.
-async fn leave(shared: &Shared, attachment: &Attachment, end: End, stop: &mut Stop) {
-    let said_goodbye = matches!(end, End::Client(Some(1000 | 1001)));
-    if !said_goodbye {
-        if !shared.change(|state| state.sessions.detach(attachment)) {
-            return;
-        }
-        tokio::select! {
-            () = tokio::time::sleep(RESUME_WINDOW) => {}
-            () = stop.requested() => {}
-        }
+/// Reads what comes and answers nothing, until the client gives up.
+async fn swallow(stream: &mut TcpStream, stop: &mut Stop) {
+    let mut buffer = vec![0; 1024];
+    let swallowing = async { while let Ok(1..) = stream.read(&mut buffer).await {} };
+    tokio::select! {
+        () = swallowing => {}
+        () = stop.requested() => {}
     }
-    shared.change(|state| state.end_session(attachment));
 }
 
 /// Why a connection is over.
 #[derive(Clone, Copy)]
 enum End {
-    /// The client closed, with its code if it sent one.
+    /// The client closed, with its code if it sent one, or is gone.
     Client(Option<u16>),
-    /// The server closes, with this code.
-    Server(Code),
+    /// The server closes, with this code or none.
+    Server(Option<Code>),
+    /// A test cuts it, without a close frame.
+    Cut,
+    /// A test wants nothing to be answered any more.
+    HalfOpen,
+}
+
+impl From<Code> for End {
+    fn from(code: Code) -> End {
+        End::Server(Some(code))
+    }
 }
 
 struct Connection {
     shared: Arc<Shared>,
     socket: WebSocketStream<TcpStream>,
+    stop: Stop,
     transport: Transport,
-    /// Handed to the session once there is one.
-    outlet: Option<mpsc::Sender<Utf8Bytes>>,
-    attachment: Option<Attachment>,
+    pace: Pace,
+    login: Option<Login>,
+    /// Events that a stall holds back.
+    held: VecDeque<Utf8Bytes>,
+    stalled_until: Option<Instant>,
 }
 
-#[derive(Deserialize)]
-struct Identify {
-    token: String,
-    intents: u64,
-    #[serde(default)]
-    compress: bool,
-    #[serde(default)]
-    shard: Option<(u64, u64)>,
+/// A session that this connection serves.
+struct Login {
+    attachment: Attachment,
+    inlet: mpsc::Receiver<Outgoing>,
 }
 
-#[derive(Deserialize)]
-struct Resume {
-    token: String,
-    session_id: String,
-    seq: u64,
+/// What a connection waits for.
+enum Next {
+    Stop,
+    Silent,
+    StallOver,
+    Outgoing(Option<Outgoing>),
+    Incoming(Incoming),
 }
 
 impl Connection {
-    async fn run(
-        &mut self,
-        mut inlet: mpsc::Receiver<Utf8Bytes>,
-        known_version: bool,
-        stop: &mut Stop,
-    ) -> End {
-        let hello = json!({
-            "t": null, "s": null, "op": 10,
-            "d": { "heartbeat_interval": HEARTBEAT_INTERVAL_MS, "_trace": [] },
-        });
-        if !self.send(hello.to_string().into()).await {
-            return End::Client(None);
-        }
-        if !known_version {
-            return End::Server(close::INVALID_VERSION);
+    async fn run(&mut self, refusal: Option<ConnectionRefusal>, known_version: bool) -> End {
+        if let Err(end) = self.greet(refusal, known_version).await {
+            return end;
         }
         loop {
-            let incoming = tokio::select! {
-                () = stop.requested() => return End::Server(close::GOING_AWAY),
-                outgoing = inlet.recv() => {
-                    // None: the session has moved to another connection, or this one is too slow.
-                    let Some(text) = outgoing else { return End::Server(close::UNKNOWN_ERROR) };
-                    if !self.send(text).await {
-                        return End::Client(None);
-                    }
-                    continue;
+            let handled = match self.next().await {
+                Next::Stop => Err(close::GOING_AWAY.into()),
+                Next::Silent => Err(close::SESSION_TIMED_OUT.into()),
+                Next::StallOver => self.release().await,
+                // The session has moved to another connection, or this one is too slow.
+                Next::Outgoing(None) => Err(close::UNKNOWN_ERROR.into()),
+                Next::Outgoing(Some(Outgoing::Event(event))) => self.pass_on(event).await,
+                Next::Outgoing(Some(Outgoing::Interruption(interruption))) => {
+                    self.interrupt(interruption).await
                 }
-                incoming = websocket::receive(&mut self.socket) => incoming,
+                Next::Incoming(Incoming::Payload(payload)) => self.handle(payload).await,
+                Next::Incoming(Incoming::Garbage) => Err(close::DECODE_ERROR.into()),
+                Next::Incoming(Incoming::Closed(code)) => Err(End::Client(code)),
             };
-            let incoming = match incoming {
-                Incoming::Binary(bytes) => websocket::parse(&bytes),
-                incoming => incoming,
-            };
-            let handled = match incoming {
-                Incoming::Payload(payload) => self.handle(payload).await,
-                Incoming::Garbage | Incoming::Binary(_) => Err(close::DECODE_ERROR),
-                Incoming::Closed(code) => return End::Client(code),
-            };
-            if let Err(code) = handled {
-                return End::Server(code);
+            if let Err(end) = handled {
+                return end;
             }
         }
     }
 
-    /// Sends a payload; false if the connection is gone.
-    async fn send(&mut self, text: Utf8Bytes) -> bool {
+    async fn greet(
+        &mut self,
+        refusal: Option<ConnectionRefusal>,
+        known_version: bool,
+    ) -> Result<(), End> {
+        match refusal {
+            Some(ConnectionRefusal::Silence) => return Err(End::HalfOpen),
+            Some(ConnectionRefusal::Reconnect) => return self.send(7, Value::Null).await,
+            _ => {}
+        }
+        let interval_ms = self.pace.interval.as_millis();
+        let interval_ms = u64::try_from(interval_ms).unwrap_or(u64::MAX);
+        let hello = json!({ "heartbeat_interval": interval_ms, "_trace": [] });
+        self.send(10, hello).await?;
+        match refusal {
+            Some(ConnectionRefusal::Close(code)) => Err(close::with_reason(code).into()),
+            _ if !known_version => Err(close::INVALID_VERSION.into()),
+            _ => Ok(()),
+        }
+    }
+
+    async fn next(&mut self) -> Next {
+        let stalled_until = self.stalled_until;
+        let outgoing = async {
+            match &mut self.login {
+                Some(login) => login.inlet.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        let stall = async {
+            match stalled_until {
+                Some(end) => sleep_until(end).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.stop.requested() => Next::Stop,
+            () = sleep_until(self.pace.deadline) => Next::Silent,
+            () = stall => Next::StallOver,
+            outgoing = outgoing => Next::Outgoing(outgoing),
+            incoming = websocket::receive(&mut self.socket) => Next::Incoming(incoming),
+        }
+    }
+
+    /// Sends a payload that is no event.
+    async fn send(&mut self, op: u64, data: Value) -> Result<(), End> {
+        let payload = json!({ "t": null, "s": null, "op": op, "d": data });
+        self.send_text(payload.to_string().into()).await
+    }
+
+    async fn send_text(&mut self, text: Utf8Bytes) -> Result<(), End> {
         let frame = self.transport.frame(text);
-        self.socket.send(frame).await.is_ok()
+        // Whoever reads nothing can neither be told why it is closed.
+        let sent = tokio::select! {
+            sent = self.socket.send(frame) => sent.is_ok(),
+            () = sleep_until(self.pace.deadline) => false,
+            () = self.stop.requested() => false,
+        };
+        if sent { Ok(()) } else { Err(End::Client(None)) }
     }
 
-    async fn handle(&mut self, payload: Payload) -> Result<(), Code> {
-        match (payload.op, &self.attachment) {
-            (1, _) => {
-                if !payload.d.is_null() && !payload.d.is_u64() {
-                    return Err(close::DECODE_ERROR);
-                }
-                let ack = json!({ "t": null, "s": null, "op": 11, "d": null });
-                self.send(ack.to_string().into()).await;
-                Ok(())
-            }
-            (2 | 6, Some(_)) => Err(close::ALREADY_AUTHENTICATED),
-            (2, None) => self.identify(parse(payload.d)?),
-            (6, None) => self.resume(parse(payload.d)?).await,
-            (3 | 4 | 8 | 31, None) => Err(close::NOT_AUTHENTICATED),
-            (op @ (3 | 4 | 8 | 31), Some(attachment)) => self
-                .shared
-                .change(|state| state.gateway_request(attachment, op, &payload.d)),
-            _ => Err(close::UNKNOWN_OPCODE),
+    async fn pass_on(&mut self, event: Utf8Bytes) -> Result<(), End> {
+        if self.stalled_until.is_none() {
+            return self.send_text(event).await;
         }
+        if self.held.len() == OUTLET {
+            return Err(close::UNKNOWN_ERROR.into());
+        }
+        self.held.push_back(event);
+        Ok(())
     }
 
-    fn identify(&mut self, identify: Identify) -> Result<(), Code> {
-        let shard = identify.shard.unwrap_or((0, 1));
-        if shard.0 >= shard.1 {
-            return Err(close::INVALID_SHARD);
-        }
-        if identify.intents & !intents::KNOWN != 0 {
-            return Err(close::INVALID_INTENTS);
-        }
-        let resume_url = format!("ws://127.0.0.1:{}", self.shared.ports.gateway);
-        let outlet = self.outlet.take().ok_or(close::ALREADY_AUTHENTICATED)?;
-        let attachment = self.shared.change(|state| {
-            let bot = state
-                .find_bot(&identify.token)
-                .ok_or(close::AUTHENTICATION_FAILED)?;
-            let wanted = identify.intents & intents::PRIVILEGED;
-            if wanted & !bot.privileged_intents != 0 {
-                return Err(close::DISALLOWED_INTENTS);
-            }
-            let bot = bot.id;
-            let attachment = state.sessions.open(bot, identify.intents, shard, outlet);
-            state.greet(&attachment, shard, &resume_url);
-            let name = state.name_of(bot);
-            state.note(format!("{name} logged in"));
-            Ok(attachment)
-        })?;
-        self.attachment = Some(attachment);
-        if identify.compress {
-            self.transport.compress_large();
+    /// Ends a stall.
+    async fn release(&mut self) -> Result<(), End> {
+        self.stalled_until = None;
+        while let Some(event) = self.held.pop_front() {
+            self.send_text(event).await?;
         }
         Ok(())
     }
 
-    async fn resume(&mut self, resume: Resume) -> Result<(), Code> {
-        let outlet = self.outlet.clone().ok_or(close::ALREADY_AUTHENTICATED)?;
-        let resumed = self.shared.change(|state| {
-            let bot = state
-                .find_bot(&resume.token)
-                .ok_or(close::AUTHENTICATION_FAILED)?
-                .id;
-            Ok(state
-                .sessions
-                .resume(bot, &resume.session_id, resume.seq, outlet))
-        })?;
-        match resumed {
-            Ok(attachment) => {
-                // From here on only the session holds the outlet: dropping it there ends us.
-                self.outlet = None;
-                self.attachment = Some(attachment);
-                Ok(())
+    async fn interrupt(&mut self, interruption: Interruption) -> Result<(), End> {
+        match interruption {
+            Interruption::Reconnect => self.send(7, Value::Null).await,
+            Interruption::RequestHeartbeat => self.send(1, Value::Null).await,
+            Interruption::InvalidSession { resumable } => {
+                if !resumable {
+                    self.login = None;
+                }
+                self.send(9, json!(resumable)).await
             }
-            Err(ResumeError::Ahead) => Err(close::INVALID_SEQUENCE),
-            Err(ResumeError::Unknown) => {
-                let invalid = json!({ "t": null, "s": null, "op": 9, "d": false });
-                self.send(invalid.to_string().into()).await;
+            Interruption::Close(code) => Err(End::Server(code.map(close::with_reason))),
+            Interruption::Drop => Err(End::Cut),
+            Interruption::HalfOpen => Err(End::HalfOpen),
+            Interruption::Stall(Duration::ZERO) => self.release().await,
+            Interruption::Stall(time) => {
+                self.stalled_until = Some(after(Instant::now(), time));
                 Ok(())
             }
         }
+    }
+
+    async fn handle(&mut self, payload: Payload) -> Result<(), End> {
+        let now = Instant::now();
+        self.pace.count(now)?;
+        match (payload.op, &self.login) {
+            (1, _) => {
+                if !payload.d.is_null() && !payload.d.is_u64() {
+                    return Err(close::DECODE_ERROR.into());
+                }
+                self.pace.beat(now);
+                self.send(11, Value::Null).await
+            }
+            (2 | 6, Some(_)) => Err(close::ALREADY_AUTHENTICATED.into()),
+            (op @ (2 | 6), None) => self.log_in(op, payload.d).await,
+            (3 | 4 | 8 | 31, None) => Err(close::NOT_AUTHENTICATED.into()),
+            (op @ (3 | 4 | 8 | 31), Some(login)) => {
+                let attachment = &login.attachment;
+                let requested = self
+                    .shared
+                    .change(|state| state.gateway_request(attachment, op, &payload.d));
+                Ok(requested?)
+            }
+            _ => Err(close::UNKNOWN_OPCODE.into()),
+        }
+    }
+
+    async fn log_in(&mut self, op: u64, data: Value) -> Result<(), End> {
+        let (outlet, inlet) = mpsc::channel(OUTLET);
+        let answer = if op == 2 {
+            let identify = parse::<Identify>(data)?;
+            if identify.compress {
+                self.transport.compress_large();
+            }
+            self.shared
+                .change(|state| state.identify(&identify, outlet))
+        } else {
+            let resume = parse(data)?;
+            self.shared.change(|state| state.resume(&resume, outlet))
+        };
+        match answer? {
+            Answer::Attached(attachment) => self.login = Some(Login { attachment, inlet }),
+            Answer::Invalid(resumable) => self.send(9, json!(resumable)).await?,
+            Answer::Nothing => {}
+        }
+        Ok(())
     }
 }
 

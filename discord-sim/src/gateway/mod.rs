@@ -3,6 +3,8 @@
 //! [`listen`] is started by [`Sim::start`](crate::Sim::start); each connection is one task.
 
 mod connection;
+mod login;
+mod pace;
 mod requests;
 mod transport;
 

@@ -11,15 +11,13 @@ use crate::world::wire;
 
 impl State {
     /// READY, then a `GUILD_CREATE` for each guild of the shard.
-    pub(crate) fn greet(&mut self, attachment: &Attachment, shard: (u64, u64), resume_url: &str) {
+    pub(crate) fn greet(&mut self, attachment: &Attachment, shard: (u64, u64)) {
+        let resume_url = format!("ws://127.0.0.1:{}", self.ports.gateway);
         let Some(session) = self.sessions.current(attachment) else {
             return;
         };
         let (bot, wanted) = (session.application, session.intents);
-        let guilds = self.guilds.iter().filter(|guild| {
-            guild.members.contains_key(&bot) && (guild.id >> 22) % shard.1 == shard.0
-        });
-        let guilds = guilds.map(|guild| guild.id).collect::<Vec<_>>();
+        let guilds = self.guilds_of_shard(bot, shard).collect::<Vec<_>>();
         let unavailable = guilds
             .iter()
             .map(|id| json!({ "id": id.to_string(), "unavailable": true }));
@@ -55,6 +53,18 @@ impl State {
             }
         }
         self.sessions.set_ready(attachment);
+    }
+
+    /// The guilds of a bot that belong to one of its shards.
+    pub(crate) fn guilds_of_shard(
+        &self,
+        bot: u64,
+        (shard, count): (u64, u64),
+    ) -> impl Iterator<Item = u64> {
+        let mine = self.guilds.iter().filter(move |guild| {
+            guild.members.contains_key(&bot) && (guild.id >> 22) % count == shard
+        });
+        mine.map(|guild| guild.id)
     }
 
     /// A guild as this bot is told of it: with all members only if it asked for presences,

@@ -8,12 +8,13 @@ pub(crate) mod grants;
 mod greeting;
 mod guilds;
 pub(crate) mod interactions;
+pub(crate) mod interruptions;
 mod journal;
 mod lookup;
 mod members;
-mod outbox;
 pub(crate) mod registry;
 pub(crate) mod sessions;
+pub(crate) mod starts;
 pub(crate) mod tickets;
 mod voice;
 
@@ -24,15 +25,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+pub use interruptions::{ConnectionRefusal, Interruption, LoginRefusal};
 pub use journal::{Authorization, RequestRecord};
 
 use grants::Grants;
 use interactions::Interactions;
+use interruptions::Refusals;
 use registry::Registry;
 use sessions::Sessions;
+use starts::Starts;
 use tickets::Tickets;
 
 use crate::audio::hub::Hub;
+use crate::protocol::gateway_limits::GatewayLimits;
 use crate::protocol::rtp::Mode;
 use crate::world::snowflake::Snowflakes;
 use crate::world::{Application, Guild, User, World};
@@ -46,29 +51,28 @@ pub(crate) struct Ports {
     pub(crate) udp: u16,
 }
 
-/// How voice was asked to be.
-#[derive(Clone, Debug)]
-pub(crate) struct VoiceSettings {
-    pub(crate) modes: Vec<Mode>,
-    pub(crate) heartbeat_interval: Duration,
-}
-
 /// What all parts of a running simulator share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) ports: Ports,
-    pub(crate) voice: VoiceSettings,
+    pub(crate) modes: Vec<Mode>,
     pub(crate) hub: Hub,
     state: Mutex<State>,
     version: watch::Sender<u64>,
 }
 
 impl Shared {
-    pub(crate) fn new(world: World, ports: Ports, voice: VoiceSettings, hub: Hub) -> Shared {
-        let state = Mutex::new(State::new(world, ports));
+    pub(crate) fn new(
+        world: World,
+        ports: Ports,
+        limits: GatewayLimits,
+        modes: Vec<Mode>,
+        hub: Hub,
+    ) -> Shared {
+        let state = Mutex::new(State::new(world, ports, limits));
         Shared {
             ports,
-            voice,
+            modes,
             hub,
             state,
             version: watch::Sender::new(0),
@@ -121,6 +125,8 @@ pub(crate) struct State {
     pub(crate) applications: Vec<Application>,
     pub(crate) guilds: Vec<Guild>,
     pub(crate) sessions: Sessions,
+    pub(crate) refusals: Refusals,
+    starts: Starts,
     pub(crate) tickets: Tickets,
     pub(crate) grants: Grants,
     pub(crate) commands: Registry,
@@ -133,7 +139,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    fn new(world: World, ports: Ports) -> State {
+    fn new(world: World, ports: Ports, limits: GatewayLimits) -> State {
         State {
             users: world
                 .users
@@ -142,7 +148,9 @@ impl State {
                 .collect(),
             applications: world.applications,
             guilds: world.guilds,
-            sessions: Sessions::default(),
+            sessions: Sessions::new(limits),
+            starts: Starts::default(),
+            refusals: Refusals::default(),
             tickets: Tickets::default(),
             grants: Grants::default(),
             commands: Registry::default(),
@@ -166,6 +174,7 @@ impl State {
     /// Moves the simulated time ahead of the real one.
     pub(crate) fn advance_clock(&mut self, by: Duration) {
         self.clock_ahead_ms += u64::try_from(by.as_millis()).unwrap_or(0);
+        self.expire_sessions();
     }
 
     /// Works on the registered commands with a source of new ids.

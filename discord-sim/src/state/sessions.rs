@@ -4,12 +4,16 @@
 //! its events through [`State::broadcast`] and [`State::tell`].
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use super::State;
+use super::interruptions::Interruption;
+use crate::protocol::gateway_limits::GatewayLimits;
 use crate::world::random_text;
 
 /// How many events a session can miss and still resume.
@@ -18,11 +22,11 @@ const REPLAY: usize = 1_000;
 pub(crate) const OUTLET: usize = 4_000;
 
 /// All sessions, attached or waiting to be resumed, by id.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Sessions {
+    pub(crate) limits: GatewayLimits,
     pub(super) by_id: BTreeMap<String, Session>,
     attachments: u64,
-    started: u64,
 }
 
 /// One logged-in shard of one bot.
@@ -34,9 +38,20 @@ pub(crate) struct Session {
     shard: (u64, u64),
     sequence: u64,
     replay: VecDeque<(u64, Utf8Bytes)>,
-    pub(super) outlet: Option<mpsc::Sender<Utf8Bytes>>,
+    pub(super) outlet: Option<mpsc::Sender<Outgoing>>,
     attachment: u64,
+    /// Since when there is no connection, in Unix milliseconds.
+    detached_ms: Option<u64>,
     ready: bool,
+}
+
+/// What a session hands to its connection.
+#[derive(Debug)]
+pub(crate) enum Outgoing {
+    /// A numbered event.
+    Event(Utf8Bytes),
+    /// Something a test does to the connection.
+    Interruption(Interruption),
 }
 
 /// Names a session together with one connection to it, so that the task of a connection
@@ -81,38 +96,51 @@ impl Session {
             self.replay.pop_front();
         }
         self.replay.push_back((self.sequence, text.clone()));
-        self.push(text);
+        self.push(Outgoing::Event(text));
     }
 
-    /// Whether events of this guild belong to this shard.
+    /// Whether events of this guild belong to this shard. Those of no guild, 0, belong to the
+    /// first.
     pub(super) fn covers(&self, guild: u64) -> bool {
         (guild >> 22) % self.shard.1 == self.shard.0
     }
 
-    fn push(&mut self, frame: Utf8Bytes) {
+    fn push(&mut self, outgoing: Outgoing) {
         // A reader so slow that its queue is full is cut off and may resume: nobody waits
         // for it. Dropping the outlet ends its connection task.
         if self
             .outlet
             .as_ref()
-            .is_some_and(|outlet| outlet.try_send(frame).is_err())
+            .is_some_and(|outlet| outlet.try_send(outgoing).is_err())
         {
             self.outlet = None;
         }
     }
+
+    fn has_expired(&self, window: Duration, now_ms: u64) -> bool {
+        self.detached_ms
+            .is_some_and(|since_ms| u128::from(now_ms - since_ms.min(now_ms)) >= window.as_millis())
+    }
 }
 
 impl Sessions {
+    pub(crate) fn new(limits: GatewayLimits) -> Sessions {
+        Sessions {
+            limits,
+            by_id: BTreeMap::new(),
+            attachments: 0,
+        }
+    }
+
     /// Opens a session for a bot that has identified.
     pub(crate) fn open(
         &mut self,
         application: u64,
         intents: u64,
         shard: (u64, u64),
-        outlet: mpsc::Sender<Utf8Bytes>,
+        outlet: mpsc::Sender<Outgoing>,
     ) -> Attachment {
         self.attachments += 1;
-        self.started += 1;
         let id = random_text(32).to_ascii_lowercase();
         let session = Session {
             id: id.clone(),
@@ -123,6 +151,7 @@ impl Sessions {
             replay: VecDeque::new(),
             outlet: Some(outlet),
             attachment: self.attachments,
+            detached_ms: None,
             ready: false,
         };
         self.by_id.insert(id.clone(), session);
@@ -138,7 +167,7 @@ impl Sessions {
         application: u64,
         id: &str,
         sequence: u64,
-        outlet: mpsc::Sender<Utf8Bytes>,
+        outlet: mpsc::Sender<Outgoing>,
     ) -> Result<Attachment, ResumeError> {
         let session = self.by_id.get_mut(id).ok_or(ResumeError::Unknown)?;
         if session.application != application {
@@ -157,32 +186,19 @@ impl Sessions {
         self.attachments += 1;
         session.attachment = self.attachments;
         session.outlet = Some(outlet);
+        session.detached_ms = None;
         let missed = session
             .replay
             .iter()
             .filter(|(number, _)| *number > sequence);
         for text in missed.map(|(_, text)| text.clone()).collect::<Vec<_>>() {
-            session.push(text);
+            session.push(Outgoing::Event(text));
         }
         session.send("RESUMED", &serde_json::json!({ "_trace": [] }));
         Ok(Attachment {
             session: id.to_owned(),
             number: self.attachments,
         })
-    }
-
-    /// Forgets the connection; true if it was the session's current one.
-    pub(crate) fn detach(&mut self, attachment: &Attachment) -> bool {
-        self.current(attachment).is_some_and(|session| {
-            session.outlet = None;
-            true
-        })
-    }
-
-    /// Removes the session unless another connection has taken it over.
-    pub(crate) fn close(&mut self, attachment: &Attachment) -> Option<Session> {
-        self.current(attachment)?;
-        self.by_id.remove(&attachment.session)
     }
 
     /// The session, as long as this connection is its current one.
@@ -212,8 +228,93 @@ impl Sessions {
             .filter(move |session| session.application == application)
     }
 
-    /// How many sessions were ever started.
-    pub(crate) fn started(&self) -> u64 {
-        self.started
+    /// Closes all connections of a bot whose token is no longer good; the ids of their
+    /// sessions and of those that wait to be resumed.
+    pub(super) fn expel(&mut self, application: u64) -> Vec<String> {
+        self.interrupt(application, None, Interruption::Close(Some(4004)));
+        self.of(application)
+            .map(|session| session.id.clone())
+            .collect()
+    }
+
+    /// Hands an interruption to the connections of a bot's shard, or of all its shards; the
+    /// ids of their sessions.
+    pub(super) fn interrupt(
+        &mut self,
+        application: u64,
+        shard: Option<u64>,
+        interruption: Interruption,
+    ) -> Vec<String> {
+        let attached = self.by_id.values_mut().filter(|session| {
+            session.application == application
+                && shard.is_none_or(|shard| shard == session.shard.0)
+                && session.outlet.is_some()
+        });
+        let mut interrupted = Vec::new();
+        for session in attached {
+            session.push(Outgoing::Interruption(interruption));
+            if interruption.is_end() {
+                session.outlet = None;
+            }
+            interrupted.push(session.id.clone());
+        }
+        interrupted
+    }
+}
+
+impl State {
+    /// The connection has ended: its session waits to be resumed, unless the client said
+    /// goodbye. False if there is nothing to wait for.
+    pub(crate) fn detach(&mut self, attachment: &Attachment, said_goodbye: bool) -> bool {
+        let now_ms = self.now_ms();
+        let Some(session) = self.sessions.current(attachment) else {
+            return false;
+        };
+        session.outlet = None;
+        session.detached_ms = Some(now_ms);
+        if said_goodbye {
+            self.end_session(&attachment.session);
+        }
+        !said_goodbye
+    }
+
+    /// Ends the session of this connection, unless another one has taken it over.
+    pub(crate) fn give_up(&mut self, attachment: &Attachment) {
+        if self.sessions.current(attachment).is_some() {
+            self.end_session(&attachment.session);
+        }
+    }
+
+    /// Ends all sessions that nobody has resumed in time.
+    pub(super) fn expire_sessions(&mut self) {
+        let now_ms = self.now_ms();
+        let window = self.sessions.limits.resume_window;
+        let expired = self.sessions.by_id.values();
+        let expired = expired.filter(|session| session.has_expired(window, now_ms));
+        for id in expired
+            .map(|session| session.id.clone())
+            .collect::<Vec<_>>()
+        {
+            self.end_session(&id);
+        }
+    }
+
+    /// A session is over: its bot disappears from voice.
+    pub(super) fn end_session(&mut self, id: &str) {
+        let Some(session) = self.sessions.by_id.remove(id) else {
+            return;
+        };
+        let bot = session.application;
+        let seats = self.guilds.iter().filter(|guild| {
+            guild
+                .voice
+                .get(&bot)
+                .is_some_and(|state| state.session_id == session.id)
+        });
+        for guild in seats.map(|guild| guild.id).collect::<Vec<_>>() {
+            self.unseat(guild, bot);
+        }
+        let line = format!("{} logged out", self.name_of(bot));
+        self.note(line);
     }
 }

@@ -6,10 +6,9 @@
 use serde_json::{Value, json};
 
 use super::State;
-use super::sessions::Attachment;
+use super::tickets::Frame;
 use crate::error::SimError;
 use crate::protocol::intents;
-use crate::protocol::voice_message::Message;
 use crate::world::{ChannelKind, VoiceState, permissions, random_text, wire};
 
 impl State {
@@ -97,10 +96,10 @@ impl State {
         }
         if let Some(before) = before {
             self.tickets
-                .tell_channel(guild, before, user, &Message::client_disconnect(user));
+                .tell_channel(guild, before, user, &Frame::left(user));
         }
         self.tickets
-            .tell_channel(guild, channel, user, &Message::clients_connect(&[user]));
+            .tell_channel(guild, channel, user, &Frame::joined(&[user]));
         self.tickets.follow(guild, user, channel);
         let line = format!(
             "{} joined {}",
@@ -119,12 +118,8 @@ impl State {
             return;
         };
         self.announce_voice(guild, user, Some(&before.session_id));
-        self.tickets.tell_channel(
-            guild,
-            before.channel,
-            user,
-            &Message::client_disconnect(user),
-        );
+        self.tickets
+            .tell_channel(guild, before.channel, user, &Frame::left(user));
         self.tickets.revoke(guild, user);
         let line = format!(
             "{} left {}",
@@ -152,25 +147,6 @@ impl State {
             "VOICE_STATE_UPDATE",
             &update,
         );
-    }
-
-    /// A session is over: its bot disappears from voice.
-    pub(crate) fn end_session(&mut self, attachment: &Attachment) {
-        let Some(session) = self.sessions.close(attachment) else {
-            return;
-        };
-        let bot = session.application;
-        let seats = self.guilds.iter().filter(|guild| {
-            guild
-                .voice
-                .get(&bot)
-                .is_some_and(|state| state.session_id == session.id)
-        });
-        for guild in seats.map(|guild| guild.id).collect::<Vec<_>>() {
-            self.unseat(guild, bot);
-        }
-        let line = format!("{} logged out", self.name_of(bot));
-        self.note(line);
     }
 
     /// A person joins or moves in voice; a bot that is in voice is moved by an administrator.

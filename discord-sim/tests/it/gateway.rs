@@ -1,9 +1,11 @@
 //! The gateway's manners, by a client that does what real ones never do.
 
+use std::time::Duration;
+
 use discord_sim::{Application, Guild, Settings, Sim, User, World};
 use serde_json::{Value, json};
 
-use crate::support::shard::{INTENTS, connect, identify, log_in};
+use crate::support::shard::{INTENTS, connect, identify, log_in, log_in_with};
 use crate::support::{PATIENCE, sim};
 
 const GUILD_MEMBERS: u64 = 2;
@@ -115,6 +117,7 @@ async fn a_session_is_resumed_with_what_it_missed() {
         .send(6, json!({ "token": token, "session_id": "x", "seq": 1 }))
         .await;
     assert_eq!(unknown.receive_op(9).await["d"], false);
+    sim.advance_clock(Duration::from_secs(5));
     unknown.send(2, identify(&token, INTENTS)).await;
     unknown.receive_event("READY").await;
 
@@ -177,8 +180,7 @@ async fn voice_requests_are_answered_only_where_the_bot_may_go() {
             .starts_with("127.0.0.1:")
     );
     assert!(
-        !sim.wait_bot_in_voice(lab, None, std::time::Duration::ZERO)
-            .await,
+        !sim.wait_bot_in_voice(lab, None, Duration::ZERO).await,
         "no audio yet"
     );
 
@@ -266,11 +268,9 @@ async fn privileged_intents_must_be_switched_on_and_shards_share_the_guilds() {
     assert_eq!(socket.closed().await, 4_014);
 
     for (shard, count) in [(0, 1), (1, 2)] {
-        let mut socket = connect(&sim).await;
         let mut data = identify(&sim.application().bot_token, 1);
         data["shard"] = json!([shard, 2]);
-        socket.send(2, data).await;
-        let ready = socket.receive_event("READY").await;
+        let (_, ready) = log_in_with(&sim, data).await;
         assert_eq!(
             ready["guilds"].as_array().unwrap().len(),
             count,

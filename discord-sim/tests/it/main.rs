@@ -7,6 +7,8 @@
 
 mod control;
 mod gateway;
+mod gateway_interruptions;
+mod gateway_limits;
 mod gateway_transport;
 mod interactions;
 mod oauth;
@@ -14,4 +16,3 @@ mod rest;
 mod support;
 mod voice;
 mod voice_gateway;
-mod voice_sessions;

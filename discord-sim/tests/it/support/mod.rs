@@ -1,7 +1,6 @@
 //! What several tests need: a running simulator, a real bot, tones, and trust.
 
 pub(crate) mod bot;
-pub(crate) mod guest;
 pub(crate) mod shard;
 pub(crate) mod socket;
 pub(crate) mod tone;

@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use discord_sim::Sim;
 use flate2::read::ZlibDecoder;
@@ -13,7 +14,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
-use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{
     Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
 };
@@ -45,20 +46,8 @@ impl Socket {
         }
     }
 
-    /// Connects to a voice endpoint.
-    pub(crate) async fn connect_voice(sim: &Sim, endpoint: &str, version: u8) -> Socket {
-        Socket::try_voice(sim, endpoint, &format!("?v={version}"))
-            .await
-            .unwrap()
-    }
-
-    /// Tries that with a query of one's own, trusting the simulator's authority and nothing
-    /// else.
-    pub(crate) async fn try_voice(
-        sim: &Sim,
-        endpoint: &str,
-        query: &str,
-    ) -> Result<Socket, tungstenite::Error> {
+    /// Connects to a voice endpoint, trusting the simulator's authority and nothing else.
+    pub(crate) async fn connect_voice(sim: &Sim, endpoint: &str) -> Socket {
         let mut roots = RootCertStore::empty();
         let authority = CertificateDer::from_pem_slice(sim.authority_pem().as_bytes()).unwrap();
         roots.add(authority).unwrap();
@@ -68,18 +57,14 @@ impl Socket {
             .with_root_certificates(roots)
             .with_no_client_auth();
         let connector = Some(Connector::Rustls(Arc::new(config)));
-        let url = format!("wss://{endpoint}/{query}");
-        let (socket, _) = connect_async_tls_with_config(url, None, false, connector).await?;
-        Ok(Socket::new(socket))
+        let url = format!("wss://{endpoint}/?v=4");
+        let connecting = connect_async_tls_with_config(url, None, false, connector);
+        Socket::new(connecting.await.unwrap().0)
     }
 
     pub(crate) async fn send(&mut self, op: u64, d: Value) {
         self.send_text(&json!({ "op": op, "d": d }).to_string())
             .await;
-    }
-
-    pub(crate) async fn send_binary(&mut self, bytes: Vec<u8>) {
-        self.stream.send(Message::binary(bytes)).await.unwrap();
     }
 
     pub(crate) async fn send_text(&mut self, text: &str) {
@@ -147,28 +132,38 @@ impl Socket {
 
     /// Waits until the server closes; its code.
     pub(crate) async fn closed(self) -> u16 {
-        let frame = self.ended().await.flatten();
-        frame.expect("a close code").0
+        self.ended().await.unwrap().expect("a close code")
     }
 
-    /// Waits until the connection ends; the close frame, if there is one, and the code and
-    /// reason in that.
-    pub(crate) async fn ended(mut self) -> Option<Option<(u16, String)>> {
+    /// Waits until the connection ends; the code of the close frame, which may have none, or
+    /// the error if there was no close frame.
+    pub(crate) async fn ended(mut self) -> Result<Option<u16>, String> {
         loop {
             let message = tokio::time::timeout(super::PATIENCE, self.stream.next()).await;
             match message.expect("an end in time") {
-                Some(Ok(Message::Close(frame))) => {
-                    return Some(frame.map(|f| (f.code.into(), f.reason.to_string())));
-                }
+                Some(Ok(Message::Close(frame))) => return Ok(frame.map(|it| it.code.into())),
                 Some(Ok(_)) => {}
-                Some(Err(_)) | None => return None,
+                Some(Err(error)) => return Err(error.to_string()),
+                None => return Err("the end of the stream".to_owned()),
             }
         }
     }
 
+    /// Whether nothing comes for so long, not even an end.
+    pub(crate) async fn is_silent(&mut self, time: Duration) -> bool {
+        tokio::time::timeout(time, self.stream.next())
+            .await
+            .is_err()
+    }
+
+    /// Drops the connection without a word.
+    pub(crate) fn vanish(self) {
+        drop(self.stream);
+    }
+
     /// Closes with a code.
     pub(crate) async fn close(mut self, code: u16) {
-        let frame = tungstenite::protocol::CloseFrame {
+        let frame = tokio_tungstenite::tungstenite::protocol::CloseFrame {
             code: code.into(),
             reason: "".into(),
         };
