@@ -25,7 +25,7 @@
 //! Where things are, from the top down; an import only ever goes down:
 //!
 //! - `main`: the program.
-//! - `sim`, `people`, `observe`, `outages`: the library's face, thin over the rest.
+//! - `sim`, `people`, `observe`, `operator`, `outages`: the library's face, thin over the rest.
 //! - `http`: one server for `control` (the simulator's own interface), `rest` and `oauth`.
 //! - `gateway`, `voice`: the two gateways.
 //! - `state`: the one changing value behind its lock, every change, and the events it implies.
@@ -45,6 +45,7 @@ mod heard;
 mod http;
 mod oauth;
 mod observe;
+mod operator;
 mod outages;
 mod page;
 mod people;
@@ -65,6 +66,7 @@ pub use protocol::rtp::Mode;
 pub use settings::{Settings, StartError};
 pub use sim::{GuildView, Sim};
 pub use state::interactions::{Choice, Reply};
+pub use state::tickets::VoiceEnd;
 pub use state::{Authorization, ConnectionRefusal, Interruption, LoginRefusal, RequestRecord};
 pub use world::{
     Application, Channel, ChannelKind, Guild, Member, Overwrite, OverwriteTarget, Role, User,

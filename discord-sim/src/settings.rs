@@ -22,11 +22,14 @@ pub struct Settings {
     pub authority_path: Option<PathBuf>,
     /// How much of what a bot sends is kept, counted back from its last packet.
     pub recording: Duration,
+    /// How often voice clients are told to send a heartbeat. A connection from which none
+    /// has come for one and a half times as long is closed with 4009.
+    pub voice_heartbeat_interval: Duration,
 }
 
 impl Default for Settings {
     /// The demo world, ports chosen by the system, Discord's limits, both modes, ten minutes
-    /// of recording.
+    /// of recording, Discord's 13.75 seconds between heartbeats in voice.
     fn default() -> Settings {
         Settings {
             port: 0,
@@ -35,6 +38,7 @@ impl Default for Settings {
             modes: Mode::ALL.to_vec(),
             authority_path: None,
             recording: Duration::from_mins(10),
+            voice_heartbeat_interval: Duration::from_millis(13_750),
         }
     }
 }

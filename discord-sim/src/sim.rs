@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use crate::audio::hub::Hub;
 use crate::authority::Authority;
 use crate::settings::{Settings, StartError};
-use crate::state::{Ports, Shared};
+use crate::state::{Ports, Shared, VoiceSettings};
 use crate::stop::Stopper;
 use crate::world::{Application, ChannelKind, Guild, User};
 use crate::{gateway, http, voice};
@@ -91,13 +91,12 @@ impl Sim {
             .applications
             .first()
             .map_or(0, |first| first.id);
-        let shared = Arc::new(Shared::new(
-            settings.world,
-            ports,
-            settings.gateway,
-            settings.modes,
-            hub,
-        ));
+        let voice = VoiceSettings {
+            modes: settings.modes,
+            heartbeat_interval: settings.voice_heartbeat_interval,
+        };
+        let (world, gateway) = (settings.world, settings.gateway);
+        let shared = Arc::new(Shared::new(world, ports, gateway, voice, hub));
 
         let (stopper, stop) = Stopper::new();
         let audio = shared.clone();

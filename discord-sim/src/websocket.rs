@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 
 use crate::protocol::Code;
 
@@ -35,6 +35,8 @@ pub(crate) struct Payload {
 pub(crate) enum Incoming {
     /// A well-formed payload.
     Payload(Payload),
+    /// A binary frame. The gateway takes payloads in these too; the voice gateway does not.
+    Binary(Bytes),
     /// A payload that is too long, not JSON, or without an opcode.
     Garbage,
     /// The client closed, with its code if it sent one.
@@ -120,20 +122,24 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     loop {
-        let bytes = match socket.next().await {
-            Some(Ok(Message::Text(text))) => text.into(),
-            Some(Ok(Message::Binary(bytes))) => bytes,
+        return match socket.next().await {
+            Some(Ok(Message::Text(text))) => parse(text.as_bytes()),
+            Some(Ok(Message::Binary(bytes))) => Incoming::Binary(bytes),
             Some(Ok(Message::Close(frame))) => {
-                return Incoming::Closed(frame.map(|frame| frame.code.into()));
+                Incoming::Closed(frame.map(|frame| frame.code.into()))
             }
             Some(Ok(_)) => continue,
-            Some(Err(_)) | None => return Incoming::Closed(None),
+            Some(Err(_)) | None => Incoming::Closed(None),
         };
-        if bytes.len() > LONGEST_PAYLOAD {
-            return Incoming::Garbage;
-        }
-        return serde_json::from_slice(&bytes).map_or(Incoming::Garbage, Incoming::Payload);
     }
+}
+
+/// Reads a payload.
+pub(crate) fn parse(json: &[u8]) -> Incoming {
+    if json.len() > LONGEST_PAYLOAD {
+        return Incoming::Garbage;
+    }
+    serde_json::from_slice(json).map_or(Incoming::Garbage, Incoming::Payload)
 }
 
 /// Sends a text frame; false if the connection is gone.
@@ -154,16 +160,21 @@ where
     let _ = tokio::time::timeout(CLOSING, finishing).await;
 }
 
-/// Closes, with a code if there is one, and waits a moment for the client to agree, so that
-/// the code arrives.
-pub(crate) async fn close<S>(socket: &mut WebSocketStream<S>, code: impl Into<Option<Code>>)
+/// Closes with a code and waits a moment for the client to agree, so that the code arrives.
+pub(crate) async fn close<S>(socket: &mut WebSocketStream<S>, (code, reason): Code)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let frame = code.into().map(|(code, reason)| CloseFrame {
-        code: code.into(),
-        reason: Utf8Bytes::from_static(reason),
-    });
+    let reason = Utf8Bytes::from_static(reason);
+    let code = code.into();
+    close_with(socket, Some(CloseFrame { code, reason })).await;
+}
+
+/// Closes with this frame, or one without a code, and waits as [`close`] does.
+pub(crate) async fn close_with<S>(socket: &mut WebSocketStream<S>, frame: Option<CloseFrame>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let closing = async {
         if socket.close(frame).await.is_ok() {
             while let Some(Ok(_)) = socket.next().await {}

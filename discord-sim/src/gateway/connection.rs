@@ -68,7 +68,8 @@ pub(crate) async fn serve(stream: TcpStream, shared: Arc<Shared>, mut stop: Stop
     let closing = async move {
         match end {
             End::Client(_) => websocket::finish(&mut socket).await,
-            End::Server(code) => websocket::close(&mut socket, code).await,
+            End::Server(Some(code)) => websocket::close(&mut socket, code).await,
+            End::Server(None) => websocket::close_with(&mut socket, None).await,
             End::Cut => reset(socket.get_ref()),
             End::HalfOpen => swallow(socket.get_mut(), &mut closing_stop).await,
         }
@@ -171,7 +172,9 @@ impl Connection {
                     self.interrupt(interruption).await
                 }
                 Next::Incoming(Incoming::Payload(payload)) => self.handle(payload).await,
-                Next::Incoming(Incoming::Garbage) => Err(close::DECODE_ERROR.into()),
+                Next::Incoming(Incoming::Garbage | Incoming::Binary(_)) => {
+                    Err(close::DECODE_ERROR.into())
+                }
                 Next::Incoming(Incoming::Closed(code)) => Err(End::Client(code)),
             };
             if let Err(end) = handled {
@@ -215,12 +218,18 @@ impl Connection {
                 None => std::future::pending().await,
             }
         };
+        let incoming = async {
+            match websocket::receive(&mut self.socket).await {
+                Incoming::Binary(bytes) => websocket::parse(&bytes),
+                incoming => incoming,
+            }
+        };
         tokio::select! {
             () = self.stop.requested() => Next::Stop,
             () = sleep_until(self.pace.deadline) => Next::Silent,
             () = stall => Next::StallOver,
             outgoing = outgoing => Next::Outgoing(outgoing),
-            incoming = websocket::receive(&mut self.socket) => Next::Incoming(incoming),
+            incoming = incoming => Next::Incoming(incoming),
         }
     }
 

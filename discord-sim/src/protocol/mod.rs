@@ -8,6 +8,7 @@ pub(crate) mod gateway_limits;
 pub(crate) mod intents;
 pub(crate) mod rtp;
 pub(crate) mod voice_close;
+pub(crate) mod voice_message;
 
 /// A close code and the reason sent with it.
 pub(crate) type Code = (u16, &'static str);

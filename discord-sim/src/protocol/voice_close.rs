@@ -8,6 +8,7 @@ pub(crate) const NOT_AUTHENTICATED: Code = (4003, "Not authenticated.");
 pub(crate) const AUTHENTICATION_FAILED: Code = (4004, "Authentication failed.");
 pub(crate) const ALREADY_AUTHENTICATED: Code = (4005, "Already authenticated.");
 pub(crate) const SESSION_INVALID: Code = (4006, "Session is no longer valid.");
+pub(crate) const SESSION_TIMEOUT: Code = (4009, "Session timeout.");
 pub(crate) const SERVER_NOT_FOUND: Code = (4011, "Server not found.");
 pub(crate) const UNKNOWN_PROTOCOL: Code = (4012, "Unknown protocol.");
 pub(crate) const DISCONNECTED: Code = (4014, "Disconnected.");

@@ -12,6 +12,7 @@ pub(crate) mod interruptions;
 mod journal;
 mod lookup;
 mod members;
+mod outbox;
 pub(crate) mod registry;
 pub(crate) mod sessions;
 pub(crate) mod starts;
@@ -51,11 +52,18 @@ pub(crate) struct Ports {
     pub(crate) udp: u16,
 }
 
+/// How voice was asked to be.
+#[derive(Clone, Debug)]
+pub(crate) struct VoiceSettings {
+    pub(crate) modes: Vec<Mode>,
+    pub(crate) heartbeat_interval: Duration,
+}
+
 /// What all parts of a running simulator share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) ports: Ports,
-    pub(crate) modes: Vec<Mode>,
+    pub(crate) voice: VoiceSettings,
     pub(crate) hub: Hub,
     state: Mutex<State>,
     version: watch::Sender<u64>,
@@ -66,13 +74,13 @@ impl Shared {
         world: World,
         ports: Ports,
         limits: GatewayLimits,
-        modes: Vec<Mode>,
+        voice: VoiceSettings,
         hub: Hub,
     ) -> Shared {
         let state = Mutex::new(State::new(world, ports, limits));
         Shared {
             ports,
-            modes,
+            voice,
             hub,
             state,
             version: watch::Sender::new(0),

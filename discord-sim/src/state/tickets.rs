@@ -3,42 +3,43 @@
 //! The gateway issues a ticket when a bot asks to join (its token goes out in
 //! `VOICE_SERVER_UPDATE`); a voice connection claims it; leaving revokes it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU16;
 
-use serde_json::json;
 use tokio::sync::mpsc;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use super::outbox::{KEPT, Numbered, Outbox};
 use crate::audio::hub::Link;
+use crate::protocol::voice_message::Message;
 use crate::protocol::{Code, voice_close as close};
 use crate::world::random_text;
 
-/// What a voice connection is told to send.
+/// How many messages a client may leave unread: all that a resume brings, and then some.
+pub(crate) const OUTLET: usize = 2 * KEPT;
+
+/// What a voice connection is told to do.
 #[derive(Clone, Debug)]
-pub(crate) enum Frame {
-    Text(Utf8Bytes),
-    Close(Code),
+pub(crate) enum Order {
+    Send(Numbered),
+    End(VoiceEnd),
 }
 
-impl Frame {
-    /// Others have come into the channel.
-    pub(crate) fn joined(users: &[u64]) -> Frame {
-        let users = users.iter().map(u64::to_string).collect::<Vec<_>>();
-        Frame::Text(
-            json!({ "op": 11, "d": { "user_ids": users } })
-                .to_string()
-                .into(),
-        )
-    }
+/// How the voice server ends a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VoiceEnd {
+    /// With a close code and a reason; for the codes see Discord's *Voice Close Event Codes*.
+    Close(u16, Cow<'static, str>),
+    /// With a close frame that carries no code.
+    CloseWithoutCode,
+    /// Without a close frame: the TCP connection just ends.
+    Drop,
+}
 
-    /// Someone has left the channel.
-    pub(crate) fn left(user: u64) -> Frame {
-        Frame::Text(
-            json!({ "op": 13, "d": { "user_id": user.to_string() } })
-                .to_string()
-                .into(),
-        )
+impl From<Code> for VoiceEnd {
+    fn from((code, reason): Code) -> VoiceEnd {
+        VoiceEnd::Close(code, reason.into())
     }
 }
 
@@ -54,19 +55,34 @@ struct Ticket {
     token: String,
     session_id: String,
     channel: u64,
-    outlet: Option<mpsc::Sender<Frame>>,
+    outlet: Option<mpsc::Sender<Order>>,
+    outbox: Outbox,
     connection: u64,
     link: Option<Arc<Link>>,
     /// Whether the link was opened with this ticket, not with the one before it.
     ready: bool,
 }
 
+impl Ticket {
+    /// Sends a message, or keeps it for the time when the client is back.
+    fn send(&mut self, message: Message) {
+        let numbered = self.outbox.push(message);
+        self.order(Order::Send(numbered));
+    }
+
+    fn order(&mut self, order: Order) {
+        let outlet = self.outlet.as_ref();
+        // Dropping the outlet of a client that does not read ends its connection.
+        if outlet.is_some_and(|outlet| outlet.try_send(order).is_err()) {
+            self.outlet = None;
+        }
+    }
+}
+
 /// What a client shows to be let in.
 #[derive(Debug)]
 pub(crate) struct Claim<'a> {
     pub(crate) guild: u64,
-    /// Not sent with a resume; the token alone tells then.
-    pub(crate) user: Option<u64>,
     pub(crate) session_id: &'a str,
     pub(crate) token: &'a str,
 }
@@ -86,15 +102,16 @@ impl Tickets {
     pub(crate) fn issue(&mut self, guild: u64, user: u64, channel: u64, session: &str) -> String {
         let token = random_text(16).to_ascii_lowercase();
         let old = self.by_seat.remove(&(guild, user));
-        let (outlet, connection, link) = old.map_or((None, 0, None), |old| {
-            (old.outlet, old.connection, old.link)
-        });
-        let session_id = session.to_owned();
+        let (outlet, outbox, connection, link) = old
+            .map_or((None, Outbox::default(), 0, None), |old| {
+                (old.outlet, old.outbox, old.connection, old.link)
+            });
         let ticket = Ticket {
             token: token.clone(),
-            session_id,
+            session_id: session.to_owned(),
             channel,
             outlet,
+            outbox,
             connection,
             link,
             ready: false,
@@ -103,38 +120,70 @@ impl Tickets {
         token
     }
 
-    /// Lets a new connection in, in place of an older one.
+    /// Lets a new connection in, in place of an older one. Also returns where it notes the
+    /// number of the last message it has written.
     pub(crate) fn claim(
         &mut self,
         claim: &Claim<'_>,
-        outlet: mpsc::Sender<Frame>,
-    ) -> Result<Admission, Code> {
-        self.connections += 1;
-        let connection = self.connections;
-        let mut of_guild = self
+        user: u64,
+        outlet: mpsc::Sender<Order>,
+    ) -> Result<(Admission, Arc<AtomicU16>), Code> {
+        let ticket = self
             .by_seat
-            .range_mut((claim.guild, 0)..=(claim.guild, u64::MAX));
-        let (&(guild, user), ticket) = match claim.user {
-            Some(user) => of_guild.find(|((_, owner), _)| *owner == user),
-            None => of_guild.find(|(_, ticket)| ticket.token == claim.token),
-        }
-        .ok_or(close::SESSION_INVALID)?;
+            .get_mut(&(claim.guild, user))
+            .ok_or(close::SESSION_INVALID)?;
         if ticket.session_id != claim.session_id {
             return Err(close::SESSION_INVALID);
         }
         if ticket.token != claim.token {
             return Err(close::AUTHENTICATION_FAILED);
         }
-        if claim.user.is_none() && ticket.link.is_none() {
-            return Err(close::SESSION_INVALID);
-        }
+        self.connections += 1;
+        ticket.connection = self.connections;
         ticket.outlet = Some(outlet);
-        ticket.connection = connection;
-        Ok(Admission {
+        ticket.outbox = Outbox::default();
+        let admission = Admission {
+            guild: claim.guild,
+            user,
+            connection: ticket.connection,
+        };
+        Ok((admission, ticket.outbox.written()))
+    }
+
+    /// Lets a new connection carry on where an older one has stopped, and sends it what the
+    /// client has missed since the message that it received last, by its own account if it
+    /// counts. Also returns the audio link, and what [`claim`](Tickets::claim) does.
+    pub(crate) fn resume(
+        &mut self,
+        claim: &Claim<'_>,
+        received: Option<u16>,
+        outlet: mpsc::Sender<Order>,
+    ) -> Result<(Admission, Arc<Link>, Arc<AtomicU16>), Code> {
+        let mut of_guild = self
+            .by_seat
+            .range_mut((claim.guild, 0)..=(claim.guild, u64::MAX));
+        let (&(guild, user), ticket) = of_guild
+            .find(|(_, ticket)| {
+                ticket.token == claim.token && ticket.session_id == claim.session_id
+            })
+            .ok_or(close::SESSION_INVALID)?;
+        let link = ticket.link.clone().ok_or(close::SESSION_INVALID)?;
+        let missed = ticket
+            .outbox
+            .after(received)
+            .ok_or(close::SESSION_INVALID)?;
+        self.connections += 1;
+        ticket.connection = self.connections;
+        ticket.outlet = Some(outlet);
+        for message in missed {
+            ticket.order(Order::Send(message));
+        }
+        let admission = Admission {
             guild,
             user,
-            connection,
-        })
+            connection: ticket.connection,
+        };
+        Ok((admission, link, ticket.outbox.written()))
     }
 
     /// Keeps the connection's audio link for as long as the ticket is good.
@@ -143,11 +192,6 @@ impl Tickets {
             ticket.link = Some(link);
             ticket.ready = true;
         }
-    }
-
-    /// The audio link of a connection that was resumed.
-    pub(crate) fn link(&mut self, admission: Admission) -> Option<Arc<Link>> {
-        self.current(admission)?.link.clone()
     }
 
     /// Forgets the connection; the ticket stays good for a resume.
@@ -159,14 +203,21 @@ impl Tickets {
 
     /// The member has left: its connection is closed and its ticket void.
     pub(crate) fn revoke(&mut self, guild: u64, user: u64) {
-        let outlet = self
-            .by_seat
-            .remove(&(guild, user))
-            .and_then(|ticket| ticket.outlet);
-        if let Some(outlet) = outlet {
-            // If its queue is full, dropping the outlet ends the connection just the same.
-            let _ = outlet.try_send(Frame::Close(close::DISCONNECTED));
+        if let Some(mut ticket) = self.by_seat.remove(&(guild, user)) {
+            ticket.order(Order::End(close::DISCONNECTED.into()));
         }
+    }
+
+    /// Ends the bot's connection; the ticket stays good, so that the client can resume.
+    /// False if the bot has none.
+    pub(crate) fn end(&mut self, guild: u64, user: u64, end: VoiceEnd) -> bool {
+        let Some(ticket) = self.by_seat.get_mut(&(guild, user)) else {
+            return false;
+        };
+        let connected = ticket.outlet.is_some();
+        ticket.order(Order::End(end));
+        ticket.outlet = None;
+        connected
     }
 
     /// The member was moved by someone else; its connection moves along.
@@ -176,16 +227,25 @@ impl Tickets {
         }
     }
 
-    /// Sends a frame to every other bot connected to the channel.
-    pub(crate) fn tell_channel(&mut self, guild: u64, channel: u64, except: u64, frame: &Frame) {
+    /// Sends a message to the client of this connection.
+    pub(crate) fn tell(&mut self, admission: Admission, message: Message) {
+        if let Some(ticket) = self.current(admission) {
+            ticket.send(message);
+        }
+    }
+
+    /// Sends a message to every other bot connected to the channel.
+    pub(crate) fn tell_channel(
+        &mut self,
+        guild: u64,
+        channel: u64,
+        except: u64,
+        message: &Message,
+    ) {
         let of_guild = self.by_seat.range_mut((guild, 0)..=(guild, u64::MAX));
         for ((_, user), ticket) in of_guild {
-            if *user == except || ticket.channel != channel {
-                continue;
-            }
-            let outlet = ticket.outlet.as_ref();
-            if outlet.is_some_and(|outlet| outlet.try_send(frame.clone()).is_err()) {
-                ticket.outlet = None;
+            if *user != except && ticket.channel == channel {
+                ticket.send(message.clone());
             }
         }
     }

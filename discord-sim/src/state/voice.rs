@@ -6,9 +6,9 @@
 use serde_json::{Value, json};
 
 use super::State;
-use super::tickets::Frame;
 use crate::error::SimError;
 use crate::protocol::intents;
+use crate::protocol::voice_message::Message;
 use crate::world::{ChannelKind, VoiceState, permissions, random_text, wire};
 
 impl State {
@@ -96,10 +96,10 @@ impl State {
         }
         if let Some(before) = before {
             self.tickets
-                .tell_channel(guild, before, user, &Frame::left(user));
+                .tell_channel(guild, before, user, &Message::client_disconnect(user));
         }
         self.tickets
-            .tell_channel(guild, channel, user, &Frame::joined(&[user]));
+            .tell_channel(guild, channel, user, &Message::clients_connect(&[user]));
         self.tickets.follow(guild, user, channel);
         let line = format!(
             "{} joined {}",
@@ -118,8 +118,12 @@ impl State {
             return;
         };
         self.announce_voice(guild, user, Some(&before.session_id));
-        self.tickets
-            .tell_channel(guild, before.channel, user, &Frame::left(user));
+        self.tickets.tell_channel(
+            guild,
+            before.channel,
+            user,
+            &Message::client_disconnect(user),
+        );
         self.tickets.revoke(guild, user);
         let line = format!(
             "{} left {}",

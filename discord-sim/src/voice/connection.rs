@@ -1,32 +1,32 @@
-//! One voice gateway connection (version 4), from HELLO to its close.
+//! One voice gateway connection, from HELLO to its close.
+//!
+//! Started by [`listen`](super::listen); `handshake` lets the client in.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 
-use rand::RngExt as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use crate::audio::hub::Link;
 use crate::heard::recording::Recording;
 use crate::protocol::gateway_close::GOING_AWAY;
-use crate::protocol::rtp::Cipher;
+use crate::protocol::voice_message::{Message, Version};
 use crate::protocol::{Code, voice_close as close};
 use crate::state::Shared;
-use crate::state::tickets::{Admission, Claim, Frame};
+use crate::state::tickets::{Admission, OUTLET, Order, VoiceEnd};
 use crate::stop::Stop;
 use crate::websocket::{self, Incoming, Payload};
-use crate::world::snowflake;
 
-const HEARTBEAT_INTERVAL_MS: f64 = 13_750.0;
-/// How many frames a client may leave unread.
-const OUTLET: usize = 256;
-
-type Socket = WebSocketStream<TlsStream<TcpStream>>;
+/// What the voice server says it is, to a client that asks. Discord's numbers of late 2024.
+const BACKEND: (&str, &str) = ("0.11.6", "0.4.11");
 
 /// Serves one client.
 pub(crate) async fn serve(
@@ -35,75 +35,62 @@ pub(crate) async fn serve(
     shared: Arc<Shared>,
     mut stop: Stop,
 ) {
-    let accepting =
-        async { websocket::accept(tls.accept(stream).await.ok()?, check_version).await };
-    let Ok(Some((socket, ()))) = tokio::time::timeout(websocket::HANDSHAKE, accepting).await else {
+    let accepting = async {
+        let stream = tls.accept(stream).await.ok()?;
+        websocket::accept(stream, read_version).await
+    };
+    let accepted = tokio::time::timeout(websocket::HANDSHAKE, accepting).await;
+    let Ok(Some((socket, version))) = accepted else {
         return;
     };
     let (outlet, inlet) = mpsc::channel(OUTLET);
     let mut connection = Connection {
+        heard_from: Instant::now(),
         shared,
         socket,
+        version,
         outlet: Some(outlet),
-        audio: None,
+        seat: None,
     };
-    let code = connection.run(inlet, &mut stop).await;
-    if let Some((admission, _)) = connection.audio.take() {
-        connection
-            .shared
-            .change(|state| state.tickets.detach(admission));
-        let Admission { guild, user, .. } = admission;
-        connection
-            .shared
-            .hub
-            .change(guild, user, Recording::interrupt);
-    }
-    match code {
-        Some(code) => websocket::close(&mut connection.socket, code).await,
-        None => websocket::finish(&mut connection.socket).await,
-    }
+    let end = connection.run(inlet, &mut stop).await;
+    connection.end(end).await;
 }
 
-/// This module knows one version; clients that ask for another must be told.
-fn check_version(query: &str) -> Result<(), &'static str> {
-    match websocket::query_field(query, "v").as_deref() {
-        Some("4") => Ok(()),
-        _ => Err("only voice gateway version 4 is spoken here"),
-    }
+fn read_version(query: &str) -> Result<Version, &'static str> {
+    let asked = websocket::query_field(query, "v");
+    asked
+        .and_then(|asked| Version::parse(&asked))
+        .ok_or("this voice gateway speaks versions 4 to 8; add ?v=8 to the address")
 }
 
-struct Connection {
-    shared: Arc<Shared>,
-    socket: Socket,
+/// An open connection.
+pub(super) struct Connection {
+    pub(super) shared: Arc<Shared>,
+    pub(super) version: Version,
     /// Handed to the ticket once the client is let in.
-    outlet: Option<mpsc::Sender<Frame>>,
-    audio: Option<(Admission, Arc<Link>)>,
+    pub(super) outlet: Option<mpsc::Sender<Order>>,
+    /// What the client has once it is let in.
+    pub(super) seat: Option<Seat>,
+    socket: WebSocketStream<TlsStream<TcpStream>>,
+    /// When the client last showed that it is alive.
+    heard_from: Instant,
 }
 
-#[derive(Deserialize)]
-struct Identify {
-    server_id: Value,
-    user_id: Value,
-    session_id: String,
-    token: String,
+/// A client's place in voice.
+#[derive(Clone)]
+pub(super) struct Seat {
+    pub(super) admission: Admission,
+    pub(super) link: Arc<Link>,
+    /// The number of the last message written to the socket.
+    pub(super) written: Arc<AtomicU16>,
 }
 
+/// Opcode 3 since version 8.
 #[derive(Deserialize)]
-struct Resume {
-    server_id: Value,
-    session_id: String,
-    token: String,
-}
-
-#[derive(Deserialize)]
-struct SelectProtocol {
-    protocol: String,
-    data: ProtocolData,
-}
-
-#[derive(Deserialize)]
-struct ProtocolData {
-    mode: String,
+struct Heartbeat {
+    t: u64,
+    #[serde(default)]
+    seq_ack: Option<i32>,
 }
 
 #[derive(Deserialize)]
@@ -112,25 +99,32 @@ struct Speaking {
 }
 
 impl Connection {
-    /// Runs until either side closes; returns the code if it is the server.
-    async fn run(&mut self, mut inlet: mpsc::Receiver<Frame>, stop: &mut Stop) -> Option<Code> {
-        let hello = json!({ "v": 4, "heartbeat_interval": HEARTBEAT_INTERVAL_MS });
+    /// Runs until either side closes; returns how it is to be ended if the client has not.
+    async fn run(&mut self, mut inlet: mpsc::Receiver<Order>, stop: &mut Stop) -> Option<VoiceEnd> {
+        let interval = self.shared.voice.heartbeat_interval;
+        let hello = json!({
+            "v": self.version.number(),
+            "heartbeat_interval": interval.as_secs_f64() * 1_000.0,
+        });
         if !self.send(8, &hello).await {
             return None;
         }
         loop {
+            // Half an interval late is too late.
+            let timeout = self.heard_from + interval * 3 / 2;
             let incoming = tokio::select! {
-                () = stop.requested() => return Some(GOING_AWAY),
-                frame = inlet.recv() => {
-                    match frame {
-                        Some(Frame::Text(text)) => {
-                            if !websocket::send(&mut self.socket, text).await {
+                () = stop.requested() => return Some(GOING_AWAY.into()),
+                () = tokio::time::sleep_until(timeout) => return Some(close::SESSION_TIMEOUT.into()),
+                order = inlet.recv() => {
+                    match order {
+                        Some(Order::Send(numbered)) => {
+                            if !self.write(&numbered.message, numbered.sequence).await {
                                 return None;
                             }
                         }
-                        Some(Frame::Close(code)) => return Some(code),
+                        Some(Order::End(end)) => return Some(end),
                         // The ticket was claimed by another connection, or this one is too slow.
-                        None => return Some(close::SESSION_INVALID),
+                        None => return Some(close::SESSION_INVALID.into()),
                     }
                     continue;
                 }
@@ -138,129 +132,89 @@ impl Connection {
             };
             let handled = match incoming {
                 Incoming::Payload(payload) => self.handle(payload).await,
+                Incoming::Binary(bytes) => self.handle_binary(&bytes),
                 Incoming::Garbage => Err(close::DECODE_ERROR),
                 Incoming::Closed(_) => return None,
             };
             if let Err(code) = handled {
-                return Some(code);
+                return Some(code.into());
             }
+        }
+    }
+
+    async fn end(mut self, end: Option<VoiceEnd>) {
+        if let Some(Seat { admission, .. }) = self.seat.take() {
+            self.shared.change(|state| state.tickets.detach(admission));
+            let Admission { guild, user, .. } = admission;
+            self.shared.hub.change(guild, user, Recording::interrupt);
+        }
+        let socket = &mut self.socket;
+        match end {
+            Some(VoiceEnd::Close(code, reason)) => {
+                let reason = reason.as_ref().into();
+                let code = code.into();
+                websocket::close_with(socket, Some(CloseFrame { code, reason })).await;
+            }
+            Some(VoiceEnd::CloseWithoutCode) => websocket::close_with(socket, None).await,
+            Some(VoiceEnd::Drop) => {}
+            None => websocket::finish(socket).await,
         }
     }
 
     async fn handle(&mut self, payload: Payload) -> Result<(), Code> {
-        match (payload.op, self.audio.is_some()) {
-            (3, _) => {
-                if !payload.d.is_u64() {
-                    return Err(close::DECODE_ERROR);
-                }
-                self.send(6, &payload.d).await;
-                Ok(())
-            }
+        match (payload.op, self.seat.is_some()) {
+            (3, _) => self.heartbeat(payload.d).await,
             (0 | 7, true) => Err(close::ALREADY_AUTHENTICATED),
             (0, false) => self.identify(parse(payload.d)?).await,
             (7, false) => self.resume(parse(payload.d)?).await,
-            (1 | 5, false) => Err(close::NOT_AUTHENTICATED),
-            (1, true) => self.select_protocol(parse(payload.d)?).await,
+            (1 | 5 | 12 | 14..=16 | 18 | 20 | 23 | 31, false) => Err(close::NOT_AUTHENTICATED),
+            (1, true) => self.select_protocol(parse(payload.d)?),
             (5, true) => self.speaking(parse(payload.d)?),
+            (16, true) => {
+                let (voice, rtc_worker) = BACKEND;
+                let version = json!({ "voice": voice, "rtc_worker": rtc_worker });
+                self.send(16, &version).await;
+                Ok(())
+            }
+            // Video, and what else clients tell of themselves: nothing here depends on it.
+            // 23 and 31 are DAVE's, which is not in force.
+            (12 | 14 | 15 | 18 | 20 | 23 | 31, true) => Ok(()),
             _ => Err(close::UNKNOWN_OPCODE),
         }
     }
 
-    async fn identify(&mut self, identify: Identify) -> Result<(), Code> {
-        let outlet = self.outlet.take().ok_or(close::ALREADY_AUTHENTICATED)?;
-        let claim = Claim {
-            guild: snowflake::read(&identify.server_id).ok_or(close::DECODE_ERROR)?,
-            user: Some(snowflake::read(&identify.user_id).ok_or(close::DECODE_ERROR)?),
-            session_id: &identify.session_id,
-            token: &identify.token,
-        };
-        let admission = self.shared.change(|state| {
-            state
-                .find_guild(claim.guild)
-                .ok_or(close::SERVER_NOT_FOUND)?;
-            state.tickets.claim(&claim, outlet)
-        })?;
-        let link = self.shared.hub.link(admission.guild, admission.user);
-        let modes = self
-            .shared
-            .modes
-            .iter()
-            .map(|mode| mode.name())
-            .collect::<Vec<_>>();
-        let ready = json!({
-            "ssrc": link.ssrc,
-            "ip": "127.0.0.1",
-            "port": self.shared.ports.udp,
-            "modes": modes,
-            "experiments": [],
-            "streams": [],
-        });
-        self.audio = Some((admission, link));
-        self.send(2, &ready).await;
-        Ok(())
+    fn handle_binary(&mut self, bytes: &[u8]) -> Result<(), Code> {
+        let (op, _) = bytes.split_first().ok_or(close::DECODE_ERROR)?;
+        match (op, &self.seat) {
+            // DAVE is not in force.
+            (26 | 28, Some(_)) => Ok(()),
+            (26 | 28, None) => Err(close::NOT_AUTHENTICATED),
+            _ => Err(close::UNKNOWN_OPCODE),
+        }
     }
 
-    async fn resume(&mut self, resume: Resume) -> Result<(), Code> {
-        let outlet = self.outlet.take().ok_or(close::ALREADY_AUTHENTICATED)?;
-        let claim = Claim {
-            guild: snowflake::read(&resume.server_id).ok_or(close::DECODE_ERROR)?,
-            user: None,
-            session_id: &resume.session_id,
-            token: &resume.token,
+    async fn heartbeat(&mut self, data: Value) -> Result<(), Code> {
+        let answer = if self.version.is_numbered() {
+            let Heartbeat { t, seq_ack } = parse(data)?;
+            if seq_ack.is_some_and(|number| number > i32::from(u16::MAX)) {
+                return Err(close::DECODE_ERROR);
+            }
+            json!({ "t": t })
+        } else if data.is_u64() {
+            data
+        } else {
+            return Err(close::DECODE_ERROR);
         };
-        let audio = self.shared.change(|state| {
-            let admission = state.tickets.claim(&claim, outlet)?;
-            let link = state
-                .tickets
-                .link(admission)
-                .ok_or(close::SESSION_INVALID)?;
-            Ok((admission, link))
-        })?;
-        self.audio = Some(audio);
-        self.send(9, &Value::Null).await;
-        Ok(())
-    }
-
-    async fn select_protocol(&mut self, select: SelectProtocol) -> Result<(), Code> {
-        let Some((admission, link)) = &self.audio else {
-            return Err(close::NOT_AUTHENTICATED);
-        };
-        if select.protocol != "udp" {
-            return Err(close::UNKNOWN_PROTOCOL);
-        }
-        let offered = self
-            .shared
-            .modes
-            .iter()
-            .find(|mode| mode.name() == select.data.mode);
-        let mode = *offered.ok_or(close::UNKNOWN_MODE)?;
-        let mut key = [0_u8; 32];
-        rand::rng().fill(&mut key);
-        link.set_cipher(Cipher::new(mode, &key));
-        let (admission, link) = (*admission, link.clone());
-        let others = self.shared.change(|state| {
-            state.tickets.set_link(admission, link);
-            state.others_in_voice(admission.guild, admission.user)
-        });
-        let description = json!({
-            "mode": mode.name(),
-            "secret_key": key,
-            "dave_protocol_version": 0,
-            "audio_codec": "opus",
-            "video_codec": null,
-            "media_session_id": crate::world::random_text(32),
-        });
-        self.send(4, &description).await;
-        if !others.is_empty()
-            && let Frame::Text(text) = Frame::joined(&others)
-        {
-            websocket::send(&mut self.socket, text).await;
-        }
+        self.heard_from = Instant::now();
+        self.send(6, &answer).await;
         Ok(())
     }
 
     fn speaking(&mut self, speaking: Speaking) -> Result<(), Code> {
-        let Some((admission, link)) = &self.audio else {
+        let Some(Seat {
+            admission, link, ..
+        }) = &self.seat
+        else {
             return Err(close::NOT_AUTHENTICATED);
         };
         let data = json!({
@@ -269,22 +223,32 @@ impl Connection {
             "speaking": speaking.speaking,
             "delay": null,
         });
-        let frame = Frame::Text(json!({ "op": 5, "d": data }).to_string().into());
+        let message = Message::Json(5, data);
         let Admission { guild, user, .. } = *admission;
         self.shared.change(|state| {
             let channel = state
                 .find_guild(guild)
                 .and_then(|guild| guild.voice.get(&user));
             if let Some(channel) = channel.map(|voice| voice.channel) {
-                state.tickets.tell_channel(guild, channel, user, &frame);
+                state.tickets.tell_channel(guild, channel, user, &message);
             }
         });
         Ok(())
     }
 
-    async fn send(&mut self, op: u8, data: &Value) -> bool {
+    /// Sends what needs no number, because it only answers; false if the connection is gone.
+    pub(super) async fn send(&mut self, op: u8, data: &Value) -> bool {
         let text = json!({ "op": op, "d": data }).to_string();
         websocket::send(&mut self.socket, text).await
+    }
+
+    async fn write(&mut self, message: &Message, sequence: u16) -> bool {
+        let text = message.frame(self.version, sequence);
+        let written = websocket::send(&mut self.socket, text).await;
+        if let Some(seat) = self.seat.as_ref().filter(|_| written) {
+            seat.written.store(sequence, Ordering::Relaxed);
+        }
+        written
     }
 }
 

@@ -16,3 +16,4 @@ mod rest;
 mod support;
 mod voice;
 mod voice_gateway;
+mod voice_sessions;

@@ -14,7 +14,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{
     Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
 };
@@ -46,8 +46,20 @@ impl Socket {
         }
     }
 
-    /// Connects to a voice endpoint, trusting the simulator's authority and nothing else.
-    pub(crate) async fn connect_voice(sim: &Sim, endpoint: &str) -> Socket {
+    /// Connects to a voice endpoint.
+    pub(crate) async fn connect_voice(sim: &Sim, endpoint: &str, version: u8) -> Socket {
+        Socket::try_voice(sim, endpoint, &format!("?v={version}"))
+            .await
+            .unwrap()
+    }
+
+    /// Tries that with a query of one's own, trusting the simulator's authority and nothing
+    /// else.
+    pub(crate) async fn try_voice(
+        sim: &Sim,
+        endpoint: &str,
+        query: &str,
+    ) -> Result<Socket, tungstenite::Error> {
         let mut roots = RootCertStore::empty();
         let authority = CertificateDer::from_pem_slice(sim.authority_pem().as_bytes()).unwrap();
         roots.add(authority).unwrap();
@@ -57,14 +69,18 @@ impl Socket {
             .with_root_certificates(roots)
             .with_no_client_auth();
         let connector = Some(Connector::Rustls(Arc::new(config)));
-        let url = format!("wss://{endpoint}/?v=4");
-        let connecting = connect_async_tls_with_config(url, None, false, connector);
-        Socket::new(connecting.await.unwrap().0)
+        let url = format!("wss://{endpoint}/{query}");
+        let (socket, _) = connect_async_tls_with_config(url, None, false, connector).await?;
+        Ok(Socket::new(socket))
     }
 
     pub(crate) async fn send(&mut self, op: u64, d: Value) {
         self.send_text(&json!({ "op": op, "d": d }).to_string())
             .await;
+    }
+
+    pub(crate) async fn send_binary(&mut self, bytes: Vec<u8>) {
+        self.stream.send(Message::binary(bytes)).await.unwrap();
     }
 
     pub(crate) async fn send_text(&mut self, text: &str) {
@@ -132,19 +148,21 @@ impl Socket {
 
     /// Waits until the server closes; its code.
     pub(crate) async fn closed(self) -> u16 {
-        self.ended().await.unwrap().expect("a close code")
+        let frame = self.ended().await.flatten();
+        frame.expect("a close code").0
     }
 
-    /// Waits until the connection ends; the code of the close frame, which may have none, or
-    /// the error if there was no close frame.
-    pub(crate) async fn ended(mut self) -> Result<Option<u16>, String> {
+    /// Waits until the connection ends; the close frame, if there is one, and the code and
+    /// reason in that.
+    pub(crate) async fn ended(mut self) -> Option<Option<(u16, String)>> {
         loop {
             let message = tokio::time::timeout(super::PATIENCE, self.stream.next()).await;
             match message.expect("an end in time") {
-                Some(Ok(Message::Close(frame))) => return Ok(frame.map(|it| it.code.into())),
+                Some(Ok(Message::Close(frame))) => {
+                    return Some(frame.map(|f| (f.code.into(), f.reason.to_string())));
+                }
                 Some(Ok(_)) => {}
-                Some(Err(error)) => return Err(error.to_string()),
-                None => return Err("the end of the stream".to_owned()),
+                Some(Err(_)) | None => return None,
             }
         }
     }
@@ -163,7 +181,7 @@ impl Socket {
 
     /// Closes with a code.
     pub(crate) async fn close(mut self, code: u16) {
-        let frame = tokio_tungstenite::tungstenite::protocol::CloseFrame {
+        let frame = tungstenite::protocol::CloseFrame {
             code: code.into(),
             reason: "".into(),
         };

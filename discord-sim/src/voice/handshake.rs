@@ -1,0 +1,141 @@
+//! How a client gets in: identify and choose a protocol, or resume.
+
+use rand::RngExt as _;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::connection::{Connection, Seat};
+use crate::protocol::rtp::Cipher;
+use crate::protocol::voice_message::Message;
+use crate::protocol::{Code, voice_close as close};
+use crate::state::tickets::Claim;
+use crate::world::{random_text, snowflake};
+
+/// Opcode 0.
+#[derive(Deserialize)]
+pub(super) struct Identify {
+    server_id: Value,
+    user_id: Value,
+    session_id: String,
+    token: String,
+}
+
+/// Opcode 7.
+#[derive(Deserialize)]
+pub(super) struct Resume {
+    server_id: Value,
+    session_id: String,
+    token: String,
+    #[serde(default)]
+    seq_ack: Option<i32>,
+}
+
+/// Opcode 1.
+#[derive(Deserialize)]
+pub(super) struct SelectProtocol {
+    protocol: String,
+    data: ProtocolData,
+}
+
+#[derive(Deserialize)]
+struct ProtocolData {
+    mode: String,
+}
+
+impl Connection {
+    pub(super) async fn identify(&mut self, identify: Identify) -> Result<(), Code> {
+        let outlet = self.outlet.take().ok_or(close::ALREADY_AUTHENTICATED)?;
+        let user = snowflake::read(&identify.user_id).ok_or(close::DECODE_ERROR)?;
+        let claim = Claim {
+            guild: snowflake::read(&identify.server_id).ok_or(close::DECODE_ERROR)?,
+            session_id: &identify.session_id,
+            token: &identify.token,
+        };
+        let (admission, written) = self.shared.change(|state| {
+            state
+                .find_guild(claim.guild)
+                .ok_or(close::SERVER_NOT_FOUND)?;
+            state.tickets.claim(&claim, user, outlet)
+        })?;
+        let link = self.shared.hub.link(admission.guild, admission.user);
+        let modes = self.shared.voice.modes.iter().map(|mode| mode.name());
+        let ready = json!({
+            "ssrc": link.ssrc,
+            "ip": "127.0.0.1",
+            "port": self.shared.ports.udp,
+            "modes": modes.collect::<Vec<_>>(),
+            "experiments": [],
+            "streams": [],
+        });
+        self.seat = Some(Seat {
+            admission,
+            link,
+            written,
+        });
+        self.send(2, &ready).await;
+        Ok(())
+    }
+
+    pub(super) async fn resume(&mut self, resume: Resume) -> Result<(), Code> {
+        let outlet = self.outlet.take().ok_or(close::ALREADY_AUTHENTICATED)?;
+        let claim = Claim {
+            guild: snowflake::read(&resume.server_id).ok_or(close::DECODE_ERROR)?,
+            session_id: &resume.session_id,
+            token: &resume.token,
+        };
+        let received = match resume.seq_ack {
+            _ if !self.version.is_numbered() => None,
+            None | Some(-1) => Some(0),
+            Some(number) => Some(u16::try_from(number).map_err(|_| close::DECODE_ERROR)?),
+        };
+        let (admission, link, written) = self
+            .shared
+            .change(|state| state.tickets.resume(&claim, received, outlet))?;
+        self.seat = Some(Seat {
+            admission,
+            link,
+            written,
+        });
+        // What was missed waits in the inlet.
+        self.send(9, &Value::Null).await;
+        Ok(())
+    }
+
+    pub(super) fn select_protocol(&mut self, select: SelectProtocol) -> Result<(), Code> {
+        let Some(Seat {
+            admission, link, ..
+        }) = &self.seat
+        else {
+            return Err(close::NOT_AUTHENTICATED);
+        };
+        if select.protocol != "udp" {
+            return Err(close::UNKNOWN_PROTOCOL);
+        }
+        let mut modes = self.shared.voice.modes.iter();
+        let mode = *modes
+            .find(|mode| mode.name() == select.data.mode)
+            .ok_or(close::UNKNOWN_MODE)?;
+        let mut key = [0_u8; 32];
+        rand::rng().fill(&mut key);
+        link.set_cipher(Cipher::new(mode, &key));
+        let description = json!({
+            "mode": mode.name(),
+            "secret_key": key,
+            "dave_protocol_version": 0,
+            "audio_codec": "opus",
+            "video_codec": null,
+            "media_session_id": random_text(32),
+        });
+        let (admission, link) = (*admission, link.clone());
+        self.shared.change(|state| {
+            state.tickets.set_link(admission, link);
+            let others = state.others_in_voice(admission.guild, admission.user);
+            state.tickets.tell(admission, Message::Json(4, description));
+            if !others.is_empty() {
+                let others = Message::clients_connect(&others);
+                state.tickets.tell(admission, others);
+            }
+        });
+        Ok(())
+    }
+}
