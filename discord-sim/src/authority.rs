@@ -1,4 +1,4 @@
-//! The certificate authority that voice clients are told to trust.
+//! The certificate authority that clients of voice and HTTPS are told to trust.
 //!
 //! Made anew for each simulator and held in memory only; a client trusts it by
 //! `SSL_CERT_FILE` or its own means.

@@ -63,6 +63,11 @@ fn introduce(sim: &Sim, authority: &str) -> std::io::Result<()> {
     writeln!(out, "  in place of https://discord.com   {url}")?;
     writeln!(
         out,
+        "  discord.com itself, over TLS      {}",
+        sim.https_addr()
+    )?;
+    writeln!(
+        out,
         "  bot token                         {}",
         application.bot_token
     )?;
@@ -76,7 +81,7 @@ fn introduce(sim: &Sim, authority: &str) -> std::io::Result<()> {
         "  client secret                     {}",
         application.client_secret
     )?;
-    writeln!(out, "  authority to trust for voice      {authority}")?;
+    writeln!(out, "  authority to trust for TLS        {authority}")?;
     writeln!(out)?;
     writeln!(out, "Guilds:")?;
     for guild in sim.guilds() {

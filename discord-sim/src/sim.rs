@@ -1,12 +1,13 @@
 //! Starting and stopping a simulator, and its addresses and credentials.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
 use crate::audio::hub::Hub;
 use crate::authority::Authority;
@@ -62,15 +63,16 @@ impl Sim {
     ///
     /// [`StartError::World`] if the world names things that are not in it,
     /// [`StartError::Listen`] if a port cannot be opened, [`StartError::Certificate`] and
-    /// [`StartError::Authority`] if the authority for voice cannot be made or written.
+    /// [`StartError::Authority`] if the certificate authority cannot be made or written.
     pub async fn start(settings: Settings) -> Result<Sim, StartError> {
         settings.world.check().map_err(StartError::World)?;
         let authority = Authority::new()?;
-        let tls = authority.server(&["localhost", "127.0.0.1"])?;
+        let tls = TlsAcceptor::from(authority.server(&http::HOSTS)?);
         if let Some(path) = &settings.authority_path {
             write(path, authority.pem())?;
         }
         let (pages, http_port) = listen(settings.port).await?;
+        let (secure_pages, tls_port) = listen(0).await?;
         let (gateways, gateway_port) = listen(0).await?;
         let (voices, voice_port) = listen(0).await?;
         let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await;
@@ -81,6 +83,7 @@ impl Sim {
             .port();
         let ports = Ports {
             http: http_port,
+            https: tls_port,
             gateway: gateway_port,
             voice: voice_port,
             udp: udp_port,
@@ -103,6 +106,12 @@ impl Sim {
         let audio_stop = stop.clone();
         let servers = vec![
             tokio::spawn(http::serve(pages, shared.clone(), stop.clone())),
+            tokio::spawn(http::serve_tls(
+                secure_pages,
+                tls.clone(),
+                shared.clone(),
+                stop.clone(),
+            )),
             tokio::spawn(gateway::listen(gateways, shared.clone(), stop.clone())),
             tokio::spawn(voice::listen(voices, tls, shared.clone(), stop)),
             tokio::spawn(async move { audio.hub.listen(udp, audio_stop).await }),
@@ -134,12 +143,23 @@ impl Sim {
         format!("http://127.0.0.1:{}", self.shared.ports.http)
     }
 
+    /// Where the same server answers over TLS, as `discord.com` and the other names of
+    /// Discord.
+    ///
+    /// For clients that cannot be told another address than `https://discord.com`, or that
+    /// are to be tested without: make this what that name resolves to, and have them trust
+    /// [the authority](Sim::authority_pem). It speaks HTTP/1.1. The gateway's address that it
+    /// tells is [`gateway_url`](Sim::gateway_url) all the same, without TLS.
+    pub fn https_addr(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.shared.ports.https).into()
+    }
+
     /// The gateway's address; clients usually ask REST for it.
     pub fn gateway_url(&self) -> String {
         format!("ws://127.0.0.1:{}", self.shared.ports.gateway)
     }
 
-    /// The certificate authority that voice clients must trust, as PEM.
+    /// The certificate authority that clients of voice and HTTPS must trust, as PEM.
     pub fn authority_pem(&self) -> &str {
         &self.handle.authority_pem
     }

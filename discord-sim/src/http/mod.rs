@@ -1,36 +1,48 @@
-//! The HTTP server: OAuth, REST and the simulator's own interface under one address.
+//! The HTTP server: OAuth, REST and the simulator's own interface under one address, and the
+//! same over TLS as `discord.com`.
+//!
+//! Started by [`Sim::start`](crate::Sim::start); each connection is one task.
 
+mod connection;
+mod door;
 mod record;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
+pub(crate) use door::HOSTS;
+
+use crate::accept::each_connection;
 use crate::protocol::api_error::ApiError;
 use crate::state::Shared;
 use crate::stop::Stop;
 use crate::{control, oauth, rest};
 
 /// Answers requests until told to stop.
-pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, mut stop: Stop) {
-    let listener = listener.tap_io(|stream| {
-        // Answers are small; waiting to fill a packet would only delay them.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "no TCP_NODELAY");
-        }
-    });
-    let stopped = async move {
-        stop.requested().await;
-    };
-    let served = axum::serve(listener, router(shared))
-        .with_graceful_shutdown(stopped)
-        .await;
-    if let Err(error) = served {
-        tracing::error!(%error, "the HTTP server has stopped");
-    }
+pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: Stop) {
+    let router = router(shared);
+    each_connection(listener, stop, |stream, stop| {
+        connection::serve(stream, router.clone(), stop)
+    })
+    .await;
+}
+
+/// Answers requests over TLS until told to stop.
+pub(crate) async fn serve_tls(
+    listener: TcpListener,
+    tls: TlsAcceptor,
+    shared: Arc<Shared>,
+    stop: Stop,
+) {
+    let router = router(shared);
+    each_connection(listener, stop, |stream, stop| {
+        connection::serve_tls(stream, tls.clone(), router.clone(), stop)
+    })
+    .await;
 }
 
 fn router(shared: Arc<Shared>) -> Router {
@@ -43,6 +55,6 @@ fn router(shared: Arc<Shared>) -> Router {
         .fallback(async || ApiError::NOT_FOUND)
         .method_not_allowed_fallback(async || ApiError::METHOD)
         .layer(from_fn_with_state(shared.clone(), record::record))
-        .layer(from_fn(record::refuse_foreign_hosts))
+        .layer(from_fn(door::refuse_foreign_hosts))
         .with_state(shared)
 }

@@ -47,6 +47,7 @@ use crate::world::{Application, Guild, User, World};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ports {
     pub(crate) http: u16,
+    pub(crate) https: u16,
     pub(crate) gateway: u16,
     pub(crate) voice: u16,
     pub(crate) udp: u16,

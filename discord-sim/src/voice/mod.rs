@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 
 use crate::accept::each_connection;
 use crate::state::Shared;
@@ -18,11 +17,10 @@ use crate::stop::Stop;
 /// Accepts voice connections until told to stop, then waits for them to close.
 pub(crate) async fn listen(
     listener: TcpListener,
-    tls: Arc<ServerConfig>,
+    tls: TlsAcceptor,
     shared: Arc<Shared>,
     stop: Stop,
 ) {
-    let tls = TlsAcceptor::from(tls);
     each_connection(listener, stop, |stream, stop| {
         connection::serve(stream, tls.clone(), shared.clone(), stop)
     })

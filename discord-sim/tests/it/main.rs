@@ -10,6 +10,7 @@ mod gateway;
 mod gateway_interruptions;
 mod gateway_limits;
 mod gateway_transport;
+mod https;
 mod interactions;
 mod oauth;
 mod rest;

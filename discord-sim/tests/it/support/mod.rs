@@ -23,6 +23,15 @@ pub(crate) async fn sim() -> Sim {
     Sim::start(Settings::default()).await.unwrap()
 }
 
+/// A client to which `discord.com` is the simulator.
+pub(crate) fn discord_client(sim: &Sim) -> reqwest::Client {
+    let authority = reqwest::Certificate::from_pem(sim.authority_pem().as_bytes()).unwrap();
+    let client = reqwest::Client::builder()
+        .add_root_certificate(authority)
+        .resolve("discord.com", sim.https_addr());
+    client.build().unwrap()
+}
+
 /// Waits for something that only a client's own inside shows, and of which it tells nobody.
 pub(crate) async fn eventually(what: &str, is_so: impl Fn() -> bool) {
     let waiting = async {
