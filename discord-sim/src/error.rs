@@ -25,6 +25,17 @@ pub enum SimError {
         /// Where.
         guild: u64,
     },
+    /// The user is banned from the guild.
+    #[error("user {user} is banned from guild {guild}")]
+    Banned {
+        /// Who was to come.
+        user: u64,
+        /// Where.
+        guild: u64,
+    },
+    /// Something else has this id.
+    #[error("the id {0} is taken")]
+    Taken(u64),
     /// The user is not in a voice channel of the guild.
     #[error("user {user} is not in voice in guild {guild}")]
     NotInVoice {

@@ -25,7 +25,8 @@
 //! Where things are, from the top down; an import only ever goes down:
 //!
 //! - `main`: the program.
-//! - `sim`, `people`, `observe`, `operator`, `outages`: the library's face, thin over the rest.
+//! - `sim`, `people`, `administration`, `observe`, `operator`, `outages`: the library's face,
+//!   thin over the rest.
 //! - `http`: one server for `control` (the simulator's own interface), `rest` and `oauth`.
 //! - `gateway`, `voice`: the two gateways.
 //! - `state`: the one changing value behind its lock, every change, and the events it implies.
@@ -36,6 +37,7 @@
 //! - `accept`, `authority`, `websocket`, `page`, `settings`, `error`, `stop`: what all use.
 
 mod accept;
+mod administration;
 mod audio;
 mod authority;
 mod control;
@@ -69,6 +71,6 @@ pub use state::interactions::{Choice, Reply};
 pub use state::tickets::VoiceEnd;
 pub use state::{Authorization, ConnectionRefusal, Interruption, LoginRefusal, RequestRecord};
 pub use world::{
-    Application, Channel, ChannelKind, Guild, Member, Overwrite, OverwriteTarget, Role, User,
-    World, permissions,
+    Activity, Application, Channel, ChannelKind, Guild, Member, Overwrite, OverwriteTarget, Role,
+    Status, User, World, permissions,
 };

@@ -132,8 +132,11 @@ impl Sim {
 
     /// Gives a user a discriminator, such as `"9131"`; `"0"` takes it away.
     pub fn set_discriminator(&self, user: u64, discriminator: &str) -> Result<(), SimError> {
-        self.shared
-            .change(|state| state.set_discriminator(user, discriminator))
+        self.shared.change(|state| {
+            state.change_user(user, |user| {
+                discriminator.clone_into(&mut user.discriminator);
+            })
+        })
     }
 
     /// A user withdraws what it has agreed to: all its OAuth codes and tokens are void.

@@ -17,7 +17,7 @@ const ROOMS: [&[&str]; 7] = [
 /// The same of the simulated Discord.
 const SIM_ROOMS: [&[&str]; 15] = [
     &["main"],
-    &["people", "observe", "operator", "outages"],
+    &["people", "administration", "observe", "operator", "outages"],
     &["sim"],
     &["http"],
     &["control"],

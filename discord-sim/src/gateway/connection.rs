@@ -85,10 +85,12 @@ pub(crate) async fn serve(stream: TcpStream, shared: Arc<Shared>, mut stop: Stop
 async fn wait_for_resume(shared: &Shared, left: &Attachment, stop: &mut Stop) {
     let window = shared.read(|state| state.sessions.limits.resume_window);
     tokio::select! {
-        () = sleep_until(after(Instant::now(), window)) => {}
+        () = sleep_until(after(Instant::now(), window)) => {
+            shared.change(|state| state.give_up(left));
+        }
+        // At the end of the simulator nobody needs to hear of anything.
         () = stop.requested() => {}
     }
-    shared.change(|state| state.give_up(left));
 }
 
 /// Makes the connection end with a reset instead of a close.

@@ -7,18 +7,29 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::protocol::{Code, gateway_close as close, intents};
-use crate::state::sessions::{Attachment, Outgoing, ResumeError};
+use crate::state::sessions::{Attachment, Outgoing, ResumeError, Wanted};
 use crate::state::starts::StartRefusal;
 use crate::state::{LoginRefusal, State};
+use crate::world::Status;
+use crate::world::presence::Presence;
+
+/// How many members a large guild has, if the client does not say, and what it may say.
+const LARGE: u64 = 50;
+const LARGEST: u64 = 250;
 
 #[derive(Deserialize)]
 pub(super) struct Identify {
     token: String,
-    intents: u64,
+    #[serde(default)]
+    intents: Value,
     #[serde(default)]
     pub(super) compress: bool,
     #[serde(default)]
+    large_threshold: Option<u64>,
+    #[serde(default)]
     shard: Value,
+    #[serde(default)]
+    presence: Value,
 }
 
 #[derive(Deserialize)]
@@ -39,6 +50,30 @@ pub(super) enum Answer {
 }
 
 impl Identify {
+    /// The intents, which must be said and have a meaning.
+    fn intents(&self) -> Result<u64, Code> {
+        let intents = self.intents.as_u64();
+        let known = intents.filter(|intents| intents & !intents::KNOWN == 0);
+        known.ok_or(close::INVALID_INTENTS)
+    }
+
+    fn large_threshold(&self) -> usize {
+        let threshold = self.large_threshold.unwrap_or(LARGE);
+        usize::try_from(threshold.clamp(LARGE, LARGEST)).unwrap_or(usize::MAX)
+    }
+
+    /// How the bot wants to be shown; simply online if it does not say.
+    fn presence(&self, now_ms: u64) -> Result<Presence, Code> {
+        if self.presence.is_null() {
+            return Ok(Presence {
+                status: Status::Online,
+                activities: Vec::new(),
+                since_ms: now_ms,
+            });
+        }
+        Presence::read(&self.presence, now_ms).ok_or(close::DECODE_ERROR)
+    }
+
     /// The shard and how many there are; the only one if the client names none.
     fn shard(&self) -> Result<(u64, u64), Code> {
         if self.shard.is_null() {
@@ -64,11 +99,13 @@ impl State {
             .find_bot(&identify.token)
             .ok_or(close::AUTHENTICATION_FAILED)?;
         let (bot, enabled) = (bot.id, bot.privileged_intents);
-        let shard = identify.shard()?;
-        if identify.intents & !intents::KNOWN != 0 {
-            return Err(close::INVALID_INTENTS);
-        }
-        if identify.intents & intents::PRIVILEGED & !enabled != 0 {
+        let wanted = Wanted {
+            shard: identify.shard()?,
+            intents: identify.intents()?,
+            large_threshold: identify.large_threshold(),
+        };
+        let (presence, shard) = (identify.presence(self.now_ms())?, wanted.shard);
+        if wanted.intents & intents::PRIVILEGED & !enabled != 0 {
             return Err(close::DISALLOWED_INTENTS);
         }
         let guilds = self.guilds_of_shard(bot, shard).count();
@@ -84,8 +121,10 @@ impl State {
             Err(StartRefusal::TooSoon) => return Ok(Answer::Invalid(false)),
             Err(StartRefusal::UsedUp) => return Err(close::AUTHENTICATION_FAILED),
         }
-        let attachment = self.sessions.open(bot, identify.intents, shard, outlet);
+        let attachment = self.sessions.open(bot, wanted, outlet);
         self.greet(&attachment, shard);
+        // Only of somebody who is no user this could fail.
+        let _ = self.set_presence(bot, presence);
         let name = self.name_of(bot);
         self.note(format!("{name} logged in"));
         Ok(Answer::Attached(attachment))

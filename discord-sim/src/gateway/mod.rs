@@ -4,6 +4,7 @@
 
 mod connection;
 mod login;
+mod members;
 mod pace;
 mod requests;
 mod transport;

@@ -7,12 +7,16 @@
 pub(crate) const GUILDS: u64 = 1;
 /// Members coming, going and changing. Privileged.
 pub(crate) const GUILD_MEMBERS: u64 = 1 << 1;
+/// Bans and the audit log.
+pub(crate) const GUILD_MODERATION: u64 = 1 << 2;
 /// Who sits where in voice, and the effects sent there.
 pub(crate) const GUILD_VOICE_STATES: u64 = 1 << 7;
 /// Who is online and does what. Privileged.
 pub(crate) const GUILD_PRESENCES: u64 = 1 << 8;
 /// Messages in guilds.
 pub(crate) const GUILD_MESSAGES: u64 = 1 << 9;
+/// Who is typing in guilds.
+pub(crate) const GUILD_MESSAGE_TYPING: u64 = 1 << 11;
 /// What messages of others say. Privileged; no event of its own.
 pub(crate) const MESSAGE_CONTENT: u64 = 1 << 15;
 

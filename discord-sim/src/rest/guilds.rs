@@ -113,18 +113,11 @@ pub(super) async fn search_members(
 ) -> Result<Json<Value>, ApiError> {
     let guild = snowflake("guild_id", &guild)?;
     let Query(search) = search.map_err(|_| ApiError::form(Vec::new()))?;
-    let begins = |name: &str| {
-        name.to_lowercase()
-            .starts_with(&search.query.to_lowercase())
-    };
     let limit = search.limit.unwrap_or(1).clamp(1, MOST_MEMBERS);
     shared.read(|state| {
         let guild = find(state, guild, bot)?;
-        let found = guild.members.values().filter(|member| {
-            let user = state.users.get(&member.user);
-            member.nick.as_deref().is_some_and(begins)
-                || user.is_some_and(|user| begins(&user.username) || begins(user.display_name()))
-        });
+        let members = guild.members.values();
+        let found = members.filter(|member| state.answers_to(member, &search.query));
         Ok(Json(
             found
                 .take(limit)

@@ -1,22 +1,56 @@
 //! What a bot is told when it logs in: `READY`, and the guilds of its shard.
 //!
-//! Called by the gateway for each new session, and when a bot becomes a member of a guild.
+//! Called by the gateway for each new session, and when a guild comes to a bot later.
 
 use serde_json::{Value, json};
 
 use super::State;
-use super::sessions::Attachment;
+use super::sessions::{Attachment, Session};
 use crate::protocol::intents;
-use crate::world::wire;
+use crate::world::{Guild, Member, wire};
+
+/// What of a guild a session is told.
+#[derive(Clone, Copy, Debug)]
+struct Audience {
+    bot: u64,
+    intents: u64,
+    large_threshold: usize,
+}
+
+impl Audience {
+    fn of(session: &Session) -> Audience {
+        Audience {
+            bot: session.application,
+            intents: session.intents,
+            large_threshold: session.large_threshold,
+        }
+    }
+
+    /// Without the presences intent, only the bot itself and those in voice are shown; of a
+    /// large guild, those who are online or stand out.
+    fn shows(self, state: &State, guild: &Guild, member: &Member) -> bool {
+        if member.user == self.bot || guild.voice.contains_key(&member.user) {
+            return true;
+        }
+        let all = guild.members.len() <= self.large_threshold;
+        let stands_out = member.nick.is_some() || !member.roles.is_empty();
+        self.sees_presences() && (all || stands_out || state.is_online(member.user))
+    }
+
+    fn sees_presences(self) -> bool {
+        self.intents & intents::GUILD_PRESENCES != 0
+    }
+}
 
 impl State {
-    /// READY, then a `GUILD_CREATE` for each guild of the shard.
+    /// READY, then a `GUILD_CREATE` for each guild of the shard, or a `GUILD_DELETE` if it is
+    /// unavailable.
     pub(crate) fn greet(&mut self, attachment: &Attachment, shard: (u64, u64)) {
-        let resume_url = format!("ws://127.0.0.1:{}", self.ports.gateway);
         let Some(session) = self.sessions.current(attachment) else {
             return;
         };
-        let (bot, wanted) = (session.application, session.intents);
+        let audience = Audience::of(session);
+        let bot = audience.bot;
         let guilds = self.guilds_of_shard(bot, shard).collect::<Vec<_>>();
         let unavailable = guilds
             .iter()
@@ -33,19 +67,22 @@ impl State {
             "guilds": unavailable.collect::<Vec<_>>(),
             "session_id": attachment.session,
             "session_type": "normal",
-            "resume_gateway_url": resume_url,
+            "resume_gateway_url": format!("ws://127.0.0.1:{}", self.ports.gateway),
             "geo_ordered_rtc_regions": [],
             "auth": {},
             "shard": [shard.0, shard.1],
-            "application": { "id": bot.to_string(), "flags": 0 },
+            "application": {
+                "id": bot.to_string(),
+                "flags": self.find_application(bot).map_or(0, wire::application_flags),
+            },
             "_trace": [],
         });
         let mut events = vec![("READY", ready)];
-        if wanted & intents::GUILDS != 0 {
-            let created = guilds
+        if audience.intents & intents::GUILDS != 0 {
+            let told = guilds
                 .iter()
-                .filter_map(|id| self.guild_create(*id, bot, wanted));
-            events.extend(created.map(|data| ("GUILD_CREATE", data)));
+                .filter_map(|id| self.guild_event(*id, audience));
+            events.extend(told);
         }
         if let Some(session) = self.sessions.current(attachment) {
             for (event, data) in events {
@@ -53,6 +90,23 @@ impl State {
             }
         }
         self.sessions.set_ready(attachment);
+    }
+
+    /// Tells a bot of a guild that it has come into or that is available again, or that has
+    /// become unavailable.
+    pub(super) fn announce_guild(&mut self, guild: u64, bot: u64) {
+        let sessions = self
+            .sessions
+            .of(bot)
+            .filter(|session| session.asked_for(intents::GUILDS) && session.covers(guild));
+        let audiences = sessions.map(|session| (session.id.clone(), Audience::of(session)));
+        for (id, audience) in audiences.collect::<Vec<_>>() {
+            let told = self.guild_event(guild, audience);
+            let session = self.sessions.by_id.get_mut(&id);
+            if let (Some((event, data)), Some(session)) = (told, session) {
+                session.send(event, &data);
+            }
+        }
     }
 
     /// The guilds of a bot that belong to one of its shards.
@@ -67,12 +121,22 @@ impl State {
         mine.map(|guild| guild.id)
     }
 
-    /// A guild as this bot is told of it: with all members only if it asked for presences,
-    /// else with itself and those in voice.
-    pub(crate) fn guild_create(&self, guild: u64, bot: u64, wanted: u64) -> Option<Value> {
+    fn guild_event(&self, guild: u64, audience: Audience) -> Option<(&'static str, Value)> {
         let guild = self.find_guild(guild)?;
-        let everyone = wanted & intents::GUILD_PRESENCES != 0;
-        let shown = |user| everyone || user == bot || guild.voice.contains_key(&user);
-        Some(wire::guild_create(self, guild, bot, shown))
+        if guild.unavailable {
+            let data = json!({ "id": guild.id.to_string(), "unavailable": true });
+            return Some(("GUILD_DELETE", data));
+        }
+        let members = guild.members.values();
+        let members = members.filter(|member| audience.shows(self, guild, member));
+        let members = members.map(|member| wire::member(self, member)).collect();
+        let presences = if audience.sees_presences() {
+            self.online(guild)
+        } else {
+            Vec::new()
+        };
+        let mut data = wire::guild_create(guild, audience.bot, members, presences);
+        data["large"] = json!(guild.members.len() > audience.large_threshold);
+        Some(("GUILD_CREATE", data))
     }
 }

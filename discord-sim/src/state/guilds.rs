@@ -1,14 +1,15 @@
-//! Guilds, their roles and their channels.
+//! Guilds and their roles.
 //!
-//! Called by the library's people. Each change updates the world first and then sends the
+//! Called by the library's people and administrators. Each change updates the world first and then sends the
 //! events it implies.
 
 use serde_json::json;
 
 use super::State;
+use super::moderation::Action;
 use crate::error::SimError;
 use crate::protocol::intents;
-use crate::world::{Guild, Overwrite, OverwriteTarget, Role, wire};
+use crate::world::{Guild, OverwriteTarget, Role, wire};
 
 impl State {
     /// Changes the guild itself.
@@ -23,6 +24,7 @@ impl State {
         change(entry);
         let event = wire::guild(entry);
         self.broadcast(guild, intents::GUILDS, "GUILD_UPDATE", &event);
+        self.audit(guild, Action::GuildUpdate, guild);
         Ok(())
     }
 
@@ -42,6 +44,7 @@ impl State {
         entry.roles.push(role);
         let event = json!({ "guild_id": guild.to_string(), "role": value });
         self.broadcast(guild, intents::GUILDS, "GUILD_ROLE_CREATE", &event);
+        self.audit(guild, Action::RoleCreate, id);
         Ok(id)
     }
 
@@ -61,38 +64,56 @@ impl State {
         let value = wire::role(&entry.roles[place], place);
         let event = json!({ "guild_id": guild.to_string(), "role": value });
         self.broadcast(guild, intents::GUILDS, "GUILD_ROLE_UPDATE", &event);
+        self.audit(guild, Action::RoleUpdate, role);
         Ok(())
     }
 
-    /// Sets the exception for one target in a channel, and removes it if it changes nothing.
-    pub(crate) fn set_overwrite(
-        &mut self,
-        channel: u64,
-        target: Option<OverwriteTarget>,
-        allow: u64,
-        deny: u64,
-    ) -> Result<(), SimError> {
-        let (guild, _) = self
-            .find_channel(channel)
-            .ok_or(SimError::UnknownChannel(channel))?;
-        let guild = guild.id;
-        let target = target.unwrap_or(OverwriteTarget::Role(guild));
+    /// Moves a role to another place; 0 is that of `@everyone`, which none can take.
+    pub(crate) fn move_role(&mut self, guild: u64, role: u64, to: usize) -> Result<(), SimError> {
+        let (entry, place) = self.find_role(guild, role)?;
+        let to = to.clamp(1, entry.roles.len() - 1);
+        let moved = entry.roles.remove(place);
+        entry.roles.insert(to, moved);
+        let changed = place.min(to)..=place.max(to);
+        let events = entry.roles.iter().enumerate();
+        let events = events.filter(|(place, _)| changed.contains(place));
+        let events = events.map(|(place, role)| wire::role(role, place));
+        for role in events.collect::<Vec<_>>() {
+            let event = json!({ "guild_id": guild.to_string(), "role": role });
+            self.broadcast(guild, intents::GUILDS, "GUILD_ROLE_UPDATE", &event);
+        }
+        self.audit(guild, Action::RoleUpdate, role);
+        Ok(())
+    }
+
+    /// Removes a role, and with it what it gave: members lose it without further events.
+    pub(crate) fn remove_role(&mut self, guild: u64, role: u64) -> Result<(), SimError> {
+        let (entry, place) = self.find_role(guild, role)?;
+        entry.roles.remove(place);
+        for member in entry.members.values_mut() {
+            member.roles.retain(|held| *held != role);
+        }
+        for channel in &mut entry.channels {
+            let target = OverwriteTarget::Role(role);
+            channel
+                .overwrites
+                .retain(|overwrite| overwrite.target != target);
+        }
+        let event = json!({ "guild_id": guild.to_string(), "role_id": role.to_string() });
+        self.broadcast(guild, intents::GUILDS, "GUILD_ROLE_DELETE", &event);
+        self.audit(guild, Action::RoleDelete, role);
+        Ok(())
+    }
+
+    /// A role that can be moved and removed: any but `@everyone`. With its guild and its place.
+    fn find_role(&mut self, guild: u64, role: u64) -> Result<(&mut Guild, usize), SimError> {
         let entry = self
             .find_guild_mut(guild)
             .ok_or(SimError::UnknownGuild(guild))?;
-        let place = entry.channels.iter().position(|entry| entry.id == channel);
-        let place = place.ok_or(SimError::UnknownChannel(channel))?;
-        let overwrites = &mut entry.channels[place].overwrites;
-        overwrites.retain(|overwrite| overwrite.target != target);
-        if allow | deny != 0 {
-            overwrites.push(Overwrite {
-                target,
-                allow,
-                deny,
-            });
+        let place = entry.roles.iter().position(|entry| entry.id == role);
+        match place {
+            Some(place) if place > 0 => Ok((entry, place)),
+            _ => Err(SimError::UnknownRole(role)),
         }
-        let event = wire::channel(entry, &entry.channels[place], place);
-        self.broadcast(guild, intents::GUILDS, "CHANNEL_UPDATE", &event);
-        Ok(())
     }
 }

@@ -55,6 +55,19 @@ impl State {
             .filter(|user| !user.bot && !user.bystander)
     }
 
+    /// Whether a member is found by this beginning of a name, in either letter case.
+    pub(crate) fn answers_to(&self, member: &Member, prefix: &str) -> bool {
+        let prefix = prefix.to_lowercase();
+        let user = self.users.get(&member.user);
+        let names = [
+            member.nick.as_deref(),
+            user.map(|user| user.username.as_str()),
+            user.map(User::display_name),
+        ];
+        let mut names = names.into_iter().flatten();
+        names.any(|name| name.to_lowercase().starts_with(&prefix))
+    }
+
     /// Who shares the voice channel with this member.
     pub(crate) fn others_in_voice(&self, guild: u64, user: u64) -> Vec<u64> {
         let Some(guild) = self.find_guild(guild) else {

@@ -3,12 +3,12 @@
 //! Called by REST and by the library's people. Each change updates the world first and then
 //! sends the events it implies.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::State;
 use crate::error::SimError;
 use crate::protocol::intents;
-use crate::world::{Member, wire};
+use crate::world::{ChannelKind, Member, wire};
 
 impl State {
     /// Adds a member; for a bot this is the invitation.
@@ -20,6 +20,9 @@ impl State {
         let entry = self
             .find_guild_mut(guild)
             .ok_or(SimError::UnknownGuild(guild))?;
+        if entry.bans.contains(&user) {
+            return Err(SimError::Banned { user, guild });
+        }
         if entry.members.contains_key(&user) {
             return Ok(());
         }
@@ -31,15 +34,7 @@ impl State {
         let mut event = wire::member(self, &member);
         event["guild_id"] = json!(guild.to_string());
         self.broadcast(guild, intents::GUILD_MEMBERS, "GUILD_MEMBER_ADD", &event);
-        let wanted = self
-            .sessions
-            .of(user)
-            .fold(0, |bits, session| bits | session.intents);
-        if self.find_application(user).is_some()
-            && let Some(created) = self.guild_create(guild, user, wanted)
-        {
-            self.tell(user, guild, intents::GUILDS, "GUILD_CREATE", &created);
-        }
+        self.announce_guild(guild, user);
         self.note_in(guild, &format!("{} became a member of", self.name_of(user)));
         Ok(())
     }
@@ -85,37 +80,29 @@ impl State {
         let member = member.clone();
         let mut event = wire::member(self, &member);
         event["guild_id"] = json!(guild.to_string());
-        self.broadcast_member_update(guild, user, &event);
+        self.broadcast(guild, intents::GUILD_MEMBERS, "GUILD_MEMBER_UPDATE", &event);
         Ok(())
     }
 
-    fn broadcast_member_update(&mut self, guild: u64, user: u64, event: &Value) {
-        let unasked = self.find_application(user).is_some()
-            && !self
-                .sessions
-                .of(user)
-                .any(|s| s.intents & intents::GUILD_MEMBERS != 0);
-        self.broadcast(guild, intents::GUILD_MEMBERS, "GUILD_MEMBER_UPDATE", event);
-        // A bot always hears of changes to itself.
-        if unasked {
-            self.tell(user, guild, 0, "GUILD_MEMBER_UPDATE", event);
+    /// A member begins to type.
+    pub(crate) fn start_typing(&mut self, user: u64, channel: u64) -> Result<(), SimError> {
+        let (home, entry) = self
+            .find_channel(channel)
+            .ok_or(SimError::UnknownChannel(channel))?;
+        if entry.kind == ChannelKind::Category {
+            return Err(SimError::UnknownChannel(channel));
         }
-    }
-
-    /// Changes a user's discriminator and tells every guild it is in.
-    pub(crate) fn set_discriminator(&mut self, user: u64, to: &str) -> Result<(), SimError> {
-        let account = self
-            .users
-            .get_mut(&user)
-            .ok_or(SimError::UnknownUser(user))?;
-        to.clone_into(&mut account.discriminator);
-        let homes = self
-            .guilds
-            .iter()
-            .filter(|guild| guild.members.contains_key(&user));
-        for guild in homes.map(|guild| guild.id).collect::<Vec<_>>() {
-            self.change_member(guild, user, |_| {})?;
-        }
+        let guild = home.id;
+        let member = home.members.get(&user);
+        let member = member.ok_or(SimError::NotAMember { user, guild })?;
+        let event = json!({
+            "channel_id": channel.to_string(),
+            "guild_id": guild.to_string(),
+            "user_id": user.to_string(),
+            "timestamp": self.now_ms() / 1_000,
+            "member": wire::member(self, member),
+        });
+        self.broadcast(guild, intents::GUILD_MESSAGE_TYPING, "TYPING_START", &event);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 //! Every server task and every library call reads and changes it through [`Shared`]. The
 //! lock is only ever held inside a closure that cannot await.
 
+mod channels;
 mod dispatch;
 pub(crate) mod grants;
 mod greeting;
@@ -12,7 +13,10 @@ pub(crate) mod interruptions;
 mod journal;
 mod lookup;
 mod members;
+mod moderation;
+mod outage;
 mod outbox;
+mod presences;
 pub(crate) mod registry;
 pub(crate) mod sessions;
 pub(crate) mod starts;
@@ -40,6 +44,7 @@ use tickets::Tickets;
 use crate::audio::hub::Hub;
 use crate::protocol::gateway_limits::GatewayLimits;
 use crate::protocol::rtp::Mode;
+use crate::world::presence::Presence;
 use crate::world::snowflake::Snowflakes;
 use crate::world::{Application, Guild, User, World};
 
@@ -133,6 +138,7 @@ pub(crate) struct State {
     pub(crate) users: BTreeMap<u64, User>,
     pub(crate) applications: Vec<Application>,
     pub(crate) guilds: Vec<Guild>,
+    presences: BTreeMap<u64, Presence>,
     pub(crate) sessions: Sessions,
     pub(crate) refusals: Refusals,
     starts: Starts,
@@ -157,6 +163,7 @@ impl State {
                 .collect(),
             applications: world.applications,
             guilds: world.guilds,
+            presences: BTreeMap::new(),
             sessions: Sessions::new(limits),
             starts: Starts::default(),
             refusals: Refusals::default(),

@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -14,6 +13,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use super::State;
 use super::interruptions::Interruption;
 use crate::protocol::gateway_limits::GatewayLimits;
+use crate::world::presence::Presence;
 use crate::world::random_text;
 
 /// How many events a session can miss and still resume.
@@ -21,12 +21,18 @@ const REPLAY: usize = 1_000;
 /// How far a reader may fall behind. Holds a full replay and more.
 pub(crate) const OUTLET: usize = 4_000;
 
+/// How many changes of presence are heeded in 20 seconds.
+const PRESENCES: usize = 5;
+const PRESENCES_WINDOW_MS: u64 = 20_000;
+
 /// All sessions, attached or waiting to be resumed, by id.
 #[derive(Debug)]
 pub(crate) struct Sessions {
     pub(crate) limits: GatewayLimits,
     pub(super) by_id: BTreeMap<String, Session>,
     attachments: u64,
+    /// When a bot last asked for all members of a guild, in Unix milliseconds.
+    member_lists_ms: BTreeMap<(u64, u64), u64>,
 }
 
 /// One logged-in shard of one bot.
@@ -35,6 +41,8 @@ pub(crate) struct Session {
     pub(crate) id: String,
     pub(crate) application: u64,
     pub(crate) intents: u64,
+    /// Of how many members on a guild is large.
+    pub(super) large_threshold: usize,
     shard: (u64, u64),
     sequence: u64,
     replay: VecDeque<(u64, Utf8Bytes)>,
@@ -43,6 +51,16 @@ pub(crate) struct Session {
     /// Since when there is no connection, in Unix milliseconds.
     detached_ms: Option<u64>,
     ready: bool,
+    /// When the bot changed its presence lately, in Unix milliseconds.
+    presences_ms: Vec<u64>,
+}
+
+/// What a bot that identifies wants of its session.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) intents: u64,
+    pub(crate) shard: (u64, u64),
+    pub(crate) large_threshold: usize,
 }
 
 /// What a session hands to its connection.
@@ -71,32 +89,41 @@ pub(crate) enum ResumeError {
     Ahead,
 }
 
-#[derive(Serialize)]
-struct Dispatch<'a> {
-    t: &'a str,
-    s: u64,
-    op: u8,
-    d: &'a Value,
-}
-
 impl Session {
     /// Numbers the event, keeps it for a resume, and hands it to the connection if there is one.
     pub(crate) fn send(&mut self, event: &str, data: &Value) {
+        self.send_text(event, &data.to_string());
+    }
+
+    /// As [`send`](Session::send), with data that was written before.
+    pub(super) fn send_text(&mut self, event: &str, data: &str) {
         self.sequence += 1;
-        let dispatch = Dispatch {
-            t: event,
-            s: self.sequence,
-            op: 0,
-            d: data,
-        };
-        let Ok(text) = serde_json::to_string(&dispatch).map(Utf8Bytes::from) else {
-            return;
-        };
+        let sequence = self.sequence;
+        // Names of events are plain words.
+        let text = format!(r#"{{"t":"{event}","s":{sequence},"op":0,"d":{data}}}"#);
+        let text = Utf8Bytes::from(text);
         if self.replay.len() == REPLAY {
             self.replay.pop_front();
         }
         self.replay.push_back((self.sequence, text.clone()));
         self.push(Outgoing::Event(text));
+    }
+
+    /// Whether the bot asked for events of this intent; 0 is asked for by all.
+    pub(super) fn asked_for(&self, intent: u64) -> bool {
+        intent == 0 || self.intents & intent != 0
+    }
+
+    /// Counts a change of the bot's presence; false if there were too many lately, which
+    /// Discord ignores.
+    pub(crate) fn may_change_presence(&mut self, now_ms: u64) -> bool {
+        let recent = |at_ms: &u64| now_ms.saturating_sub(*at_ms) < PRESENCES_WINDOW_MS;
+        self.presences_ms.retain(recent);
+        let may = self.presences_ms.len() < PRESENCES;
+        if may {
+            self.presences_ms.push(now_ms);
+        }
+        may
     }
 
     /// Whether events of this guild belong to this shard. Those of no guild, 0, belong to the
@@ -129,15 +156,37 @@ impl Sessions {
             limits,
             by_id: BTreeMap::new(),
             attachments: 0,
+            member_lists_ms: BTreeMap::new(),
         }
+    }
+
+    /// Counts a request for all members of a guild; if it came too soon, how many
+    /// milliseconds too soon.
+    pub(crate) fn count_member_list(
+        &mut self,
+        application: u64,
+        guild: u64,
+        now_ms: u64,
+    ) -> Result<(), u64> {
+        let interval_ms = self.limits.member_list_interval.as_millis();
+        let interval_ms = u64::try_from(interval_ms).unwrap_or(u64::MAX);
+        let last_ms = self
+            .member_lists_ms
+            .entry((application, guild))
+            .or_insert(0);
+        let next_ms = last_ms.saturating_add(interval_ms);
+        if now_ms < next_ms {
+            return Err(next_ms - now_ms);
+        }
+        *last_ms = now_ms;
+        Ok(())
     }
 
     /// Opens a session for a bot that has identified.
     pub(crate) fn open(
         &mut self,
         application: u64,
-        intents: u64,
-        shard: (u64, u64),
+        wanted: Wanted,
         outlet: mpsc::Sender<Outgoing>,
     ) -> Attachment {
         self.attachments += 1;
@@ -145,14 +194,16 @@ impl Sessions {
         let session = Session {
             id: id.clone(),
             application,
-            intents,
-            shard,
+            intents: wanted.intents,
+            large_threshold: wanted.large_threshold,
+            shard: wanted.shard,
             sequence: 0,
             replay: VecDeque::new(),
             outlet: Some(outlet),
             attachment: self.attachments,
             detached_ms: None,
             ready: false,
+            presences_ms: Vec::new(),
         };
         self.by_id.insert(id.clone(), session);
         Attachment {
@@ -316,5 +367,9 @@ impl State {
         }
         let line = format!("{} logged out", self.name_of(bot));
         self.note(line);
+        if self.sessions.of(bot).next().is_none() {
+            // A bot that is no user of the world has no presence to lose.
+            let _ = self.set_presence(bot, Presence::default());
+        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Built by the caller as part of a [`World`](super::World), changed by the running state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{permissions, random_text};
 
@@ -22,6 +22,10 @@ pub struct Guild {
     /// Members by user id.
     pub members: BTreeMap<u64, Member>,
     pub(crate) voice: BTreeMap<u64, VoiceState>,
+    /// Who may not come back.
+    pub(crate) bans: BTreeSet<u64>,
+    /// Whether an outage keeps it from the bots.
+    pub(crate) unavailable: bool,
 }
 
 impl Guild {
@@ -35,6 +39,8 @@ impl Guild {
             channels: Vec::new(),
             members: BTreeMap::new(),
             voice: BTreeMap::new(),
+            bans: BTreeSet::new(),
+            unavailable: false,
         }
     }
 

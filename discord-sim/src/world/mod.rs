@@ -7,6 +7,7 @@ mod check;
 mod demo;
 mod guild;
 pub mod permissions;
+pub(crate) mod presence;
 pub(crate) mod snowflake;
 pub(crate) mod wire;
 
@@ -17,6 +18,7 @@ use rand::distr::Alphanumeric;
 
 pub(crate) use guild::VoiceState;
 pub use guild::{Channel, ChannelKind, Guild, Member, Overwrite, OverwriteTarget, Role};
+pub use presence::{Activity, Status};
 
 /// Everything that exists when the simulator starts.
 ///

@@ -5,10 +5,14 @@
 
 use super::{Channel, Guild, OverwriteTarget};
 
-/// Every permission below at once.
+/// Keep members out for good, and know who is.
+pub const BAN_MEMBERS: u64 = 1 << 2;
+/// Every permission at once.
 pub const ADMINISTRATOR: u64 = 1 << 3;
 /// Change the guild itself.
 pub const MANAGE_GUILD: u64 = 1 << 5;
+/// Read what administrators have done.
+pub const VIEW_AUDIT_LOG: u64 = 1 << 7;
 /// See a channel at all.
 pub const VIEW_CHANNEL: u64 = 1 << 10;
 /// Write in a text channel.

@@ -5,10 +5,8 @@ use std::time::Duration;
 use discord_sim::{Application, Guild, Settings, Sim, User, World};
 use serde_json::{Value, json};
 
-use crate::support::shard::{INTENTS, connect, identify, log_in, log_in_with};
+use crate::support::shard::{GUILD_MEMBERS, INTENTS, connect, identify, log_in, log_in_with};
 use crate::support::{PATIENCE, sim};
-
-const GUILD_MEMBERS: u64 = 2;
 
 #[tokio::test]
 async fn a_login_is_told_of_its_guilds() {
@@ -215,30 +213,6 @@ async fn intents_decide_what_is_heard() {
     // Who asked for nothing hears nothing.
     none.send(1, Value::Null).await;
     assert_eq!(none.receive().await["op"], 11);
-}
-
-#[tokio::test]
-async fn members_are_sent_in_answer_to_a_request() {
-    let sim = sim().await;
-    let (guild, ben) = (sim.guilds()[0].id, sim.user_id("ben").unwrap());
-    let (mut socket, _) = log_in(&sim, INTENTS | GUILD_MEMBERS).await;
-    let all = json!({ "guild_id": guild.to_string(), "query": "", "limit": 0, "nonce": "n" });
-    socket.send(8, all).await;
-    let chunk = socket.receive_event("GUILD_MEMBERS_CHUNK").await;
-    assert_eq!(
-        (chunk["members"].as_array().unwrap().len(), &chunk["nonce"]),
-        (3, &json!("n"))
-    );
-    let ids = json!({ "guild_id": guild.to_string(), "user_ids": [ben.to_string(), "1"] });
-    socket.send(8, ids).await;
-    let chunk = socket.receive_event("GUILD_MEMBERS_CHUNK").await;
-    assert_eq!(
-        (
-            chunk["members"].as_array().unwrap().len(),
-            &chunk["not_found"]
-        ),
-        (1, &json!(["1"]))
-    );
 }
 
 #[tokio::test]

@@ -7,11 +7,9 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::support::shard::{INTENTS, connect, identify, log_in};
+use crate::support::shard::{GUILD_PRESENCES, INTENTS, connect, identify, log_in};
 use crate::support::socket::Socket;
 use crate::support::{PATIENCE, sim};
-
-const GUILD_PRESENCES: u64 = 1 << 8;
 
 #[tokio::test]
 async fn what_is_not_spoken_here_is_refused() {
@@ -92,6 +90,7 @@ async fn only_large_payloads_are_compressed_for_who_asks_for_it() {
     let sim = Sim::start(settings).await.unwrap();
     let mut asked = identify(&sim.application().bot_token, INTENTS | GUILD_PRESENCES);
     asked["compress"] = json!(true);
+    asked["large_threshold"] = json!(250);
     let mut socket = connect(&sim).await;
     socket.send(2, asked).await;
     socket.receive_event("READY").await;

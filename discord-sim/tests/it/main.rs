@@ -7,8 +7,11 @@
 
 mod control;
 mod gateway;
+mod gateway_events;
 mod gateway_interruptions;
 mod gateway_limits;
+mod gateway_members;
+mod gateway_presence;
 mod gateway_transport;
 mod https;
 mod interactions;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::snowflake::iso;
 use super::{Application, Channel, ChannelKind, Guild, Member, Overwrite, OverwriteTarget};
 use super::{Role, User, VoiceState};
+use crate::protocol::intents;
 
 /// Looks a user up by id; what only a running simulator can do for these functions.
 pub(crate) trait People {
@@ -241,26 +242,21 @@ fn guild_settings() -> Value {
     })
 }
 
-/// A guild as `GUILD_CREATE` carries it, with the members that `shown` admits.
+/// A guild as `GUILD_CREATE` carries it, with the members and presences a bot is shown.
 pub(crate) fn guild_create(
-    people: &impl People,
     entry: &Guild,
     bot: u64,
-    shown: impl Fn(u64) -> bool,
+    members: Vec<Value>,
+    presences: Vec<Value>,
 ) -> Value {
     let mut value = guild(entry);
     let joined = entry
         .members
         .get(&bot)
         .map(|member| iso(member.joined_at_ms));
-    let members = entry.members.values().filter(|member| shown(member.user));
-    let members = members
-        .map(|entry| member(people, entry))
-        .collect::<Vec<_>>();
     let voice = entry.voice.iter();
     let voice = voice.map(|(user, state)| voice_state(*user, Some(state), &state.session_id));
     value["joined_at"] = json!(joined);
-    value["large"] = json!(entry.members.len() > 250);
     value["unavailable"] = json!(false);
     value["geo_restricted"] = json!(false);
     value["member_count"] = json!(entry.members.len());
@@ -268,11 +264,24 @@ pub(crate) fn guild_create(
     value["members"] = json!(members);
     value["channels"] = json!(channels(entry));
     value["threads"] = json!([]);
-    value["presences"] = json!([]);
+    value["presences"] = json!(presences);
     value["stage_instances"] = json!([]);
     value["guild_scheduled_events"] = json!([]);
     value["soundboard_sounds"] = json!([]);
     value
+}
+
+/// The flags of an application that say which privileged intents it may use, as they are for
+/// a bot of fewer than a hundred guilds.
+pub(crate) fn application_flags(application: &Application) -> u64 {
+    let flags = [
+        (intents::GUILD_PRESENCES, 1 << 13),
+        (intents::GUILD_MEMBERS, 1 << 15),
+        (intents::MESSAGE_CONTENT, 1 << 19),
+    ];
+    let granted = flags.into_iter();
+    let granted = granted.filter(|(intent, _)| application.privileged_intents & intent != 0);
+    granted.fold(0, |flags, (_, flag)| flags | flag)
 }
 
 /// An application as its own bot sees it.
@@ -294,7 +303,7 @@ pub(crate) fn application(
         "bot_require_code_grant": false,
         "integration_types_config": { "0": {} },
         "verify_key": format!("{:064x}", application.id),
-        "flags": 0,
+        "flags": application_flags(application),
         "hook": true,
         "is_monetized": false,
         "storefront_available": false,
