@@ -16,7 +16,7 @@ use crate::bot::Bot;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, OpenError};
-use crate::discord::Discord;
+use crate::discord::{self, Discord};
 use crate::domain::guilds::{Gateway, Guilds, Offline};
 use crate::domain::library::Library;
 use crate::domain::limits::Limits;
@@ -98,9 +98,13 @@ impl App {
         })
         .map_err(data_dir)?;
         let library = Library::open(config.sounds.dir.clone());
-        let bot = discord
-            .is_some()
-            .then(|| Arc::new(Bot::new(&config.discord)));
+        let bot = match discord {
+            Some(_) => {
+                let http = discord::client(&config.discord).map_err(BuildError::Discord)?;
+                Some(Arc::new(Bot::new(&config.discord, http)))
+            }
+            None => None,
+        };
         let (gateway, voice): (Arc<dyn Gateway>, Arc<dyn Voice>) = match &bot {
             Some(bot) => (bot.gateway(), bot.voice()),
             None => (Arc::new(Offline), Arc::new(Mute)),

@@ -57,7 +57,9 @@ pub enum BotError {
 
 /// The bot, connected or not.
 pub struct Bot {
-    api_url: String,
+    http: reqwest::Client,
+    /// The address that takes Discord's place in every request, if there is one.
+    proxy: Option<String>,
     is_real: bool,
     token: Option<Secret>,
     directory: Arc<Directory>,
@@ -67,10 +69,12 @@ pub struct Bot {
 
 impl Bot {
     /// A bot that is not connected yet. Its ports can be used from now on and know nothing.
-    pub fn new(config: &config::Discord) -> Self {
+    /// `http` is the client that its requests go through.
+    pub fn new(config: &config::Discord, http: reqwest::Client) -> Self {
         let directory = Arc::new(Directory::new());
         Self {
-            api_url: config.api_url.clone(),
+            http,
+            proxy: (config.rest_url() != config::DISCORD).then(|| config.rest_url().to_owned()),
             is_real: config.is_real(),
             token: config.bot_token.clone(),
             calls: Arc::new(Calls::new(Arc::clone(&directory), config.voice_settle)),
@@ -153,12 +157,12 @@ impl Bot {
 
     /// A client that is ready to be started.
     async fn connect(&self, token: &Secret, data: Data) -> serenity::Result<Client> {
-        let http = HttpBuilder::new(token.expose());
-        // serenity's own rate limiter takes no notice of another address.
-        let http = if self.is_real {
-            http
-        } else {
-            http.proxy(&self.api_url).ratelimiter_disabled(true)
+        let http = HttpBuilder::new(token.expose()).client(self.http.clone());
+        let http = match &self.proxy {
+            None => http,
+            // serenity's own rate limiter takes no notice of another address: it has to limit
+            // by itself.
+            Some(address) => http.proxy(address).ratelimiter_disabled(true),
         };
         let framework = Framework::builder()
             .options(commands::options())

@@ -24,7 +24,7 @@ const DEFAULTS: &str = include_str!("../../Rocket.toml");
 const DATABASE_FORM: &str = "must be a path, sqlite:<path> or postgres://user@host/name";
 
 /// The real Discord.
-const DISCORD: &str = "https://discord.com";
+pub const DISCORD: &str = "https://discord.com";
 
 /// Everything that can be configured. Its `Debug` form shows no secret.
 #[derive(Debug, Clone)]
@@ -63,6 +63,10 @@ pub struct Sounds {
 pub struct Discord {
     /// The address of Discord, without a slash at its end.
     pub api_url: String,
+    /// Where connections to discord.com go instead, for a simulated Discord.
+    pub connect_to: Option<SocketAddr>,
+    /// Certificate authorities to trust beside the public ones, as a file of PEM.
+    pub authorities: Option<PathBuf>,
     /// The bot's token; without it there is no bot.
     pub bot_token: Option<Secret>,
     /// The application's id; without it nobody can log in.
@@ -76,7 +80,16 @@ pub struct Discord {
 impl Discord {
     /// Whether this is the real Discord, and not one that stands in for it.
     pub fn is_real(&self) -> bool {
-        self.api_url == DISCORD
+        self.api_url == DISCORD && self.connect_to.is_none()
+    }
+
+    /// What the server's own requests to Discord begin with: what is given in Discord's place, or
+    /// Discord's own name where connections to that are led elsewhere.
+    pub fn rest_url(&self) -> &str {
+        match self.connect_to {
+            Some(_) => DISCORD,
+            None => &self.api_url,
+        }
     }
 
     /// What is still missing before the bot can run and people can log in, by setting.
@@ -323,6 +336,18 @@ fn read_discord(source: &mut Source) -> Discord {
     Discord {
         api_url: source.parse("discord.api_url", DISCORD.to_owned(), |text| {
             PublicUrl::parse(text).map(|url| url.0)
+        }),
+        connect_to: source.parse("discord.connect_to", None, |text| match text {
+            "" => Ok(None),
+            address => address
+                .parse()
+                .map(Some)
+                .map_err(|_| "is not an address with a port, like 127.0.0.1:4443"),
+        }),
+        authorities: source.parse("ssl_cert_file", None, |text| match text {
+            "" => Ok(None),
+            path if Path::new(path).is_file() => Ok(Some(PathBuf::from(path))),
+            _ => Err("is not a file"),
         }),
         bot_token: secret(source, "discord.bot_token"),
         client_id: source.parse("discord.client_id", None, |text| match text {

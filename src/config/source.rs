@@ -231,6 +231,7 @@ fn key_of(name: &str) -> Option<String> {
         "ROCKET_ADDRESS" | "ROCKET_PORT" | "ROCKET_SECRET_KEY" | "ROCKET_SECRET_KEY_FILE" => {
             name.strip_prefix("ROCKET_").map(str::to_lowercase)
         }
+        "SSL_CERT_FILE" => Some("ssl_cert_file".to_owned()),
         _ => None,
     }
 }

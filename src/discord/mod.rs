@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use reqwest::header::RETRY_AFTER;
-use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
+use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, redirect};
 use serde::de::DeserializeOwned;
 
 use crate::config;
@@ -30,7 +30,10 @@ const USER_AGENT: &str = concat!(
 /// Discord's HTTP API, as an application with a bot sees it.
 pub struct Discord {
     http: Client,
-    api_url: String,
+    /// What our own requests begin with.
+    rest_url: String,
+    /// What the addresses of pages begin with that browsers are sent to.
+    page_url: String,
     bot_token: Secret,
     client_id: String,
     client_secret: Secret,
@@ -49,21 +52,10 @@ impl Discord {
         else {
             return Ok(None);
         };
-        let mut http = Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT)
-            .redirect(redirect::Policy::none())
-            .user_agent(USER_AGENT);
-        if !config.is_real() {
-            // It stands beside us: a proxy to the world does not lead there.
-            http = http.no_proxy();
-        }
-        let http = http
-            .build()
-            .map_err(|error| Error::internal(error.without_url()))?;
         Ok(Some(Self {
-            http,
-            api_url: config.api_url.clone(),
+            http: client(config)?,
+            rest_url: config.rest_url().to_owned(),
+            page_url: config.api_url.clone(),
             bot_token: bot_token.clone(),
             client_id: client_id.clone(),
             client_secret: client_secret.clone(),
@@ -72,8 +64,36 @@ impl Discord {
     }
 
     fn url(&self, path: &str) -> String {
-        format!("{}/api/v10{path}", self.api_url)
+        format!("{}/api/v10{path}", self.rest_url)
     }
+}
+
+/// A client for Discord's HTTP API: bounded in time, follows no redirects, trusts the configured
+/// authorities, and leads to what stands in for Discord where that is configured.
+///
+/// # Errors
+/// When the authorities cannot be read, or TLS cannot be set up.
+pub fn client(config: &config::Discord) -> Result<Client, Error> {
+    let mut http = Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(TIMEOUT)
+        .redirect(redirect::Policy::none())
+        .user_agent(USER_AGENT);
+    if let Some(path) = &config.authorities {
+        let pem = std::fs::read(path).map_err(Error::internal)?;
+        for authority in Certificate::from_pem_bundle(&pem).map_err(Error::internal)? {
+            http = http.add_root_certificate(authority);
+        }
+    }
+    if !config.is_real() {
+        // It stands beside us: a proxy to the world does not lead there.
+        http = http.no_proxy();
+    }
+    if let Some(address) = config.connect_to {
+        http = http.resolve("discord.com", address);
+    }
+    http.build()
+        .map_err(|error| Error::internal(error.without_url()))
 }
 
 /// A user as people and the play log name it: `name#1234` while Discord gives a discriminator

@@ -59,7 +59,7 @@ impl Discord {
     /// cookie; only the verifier's SHA-256 is shown to Discord.
     pub fn authorize_url(&self, redirect_uri: &str, state: &str, verifier: &str) -> String {
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier));
-        let page = format!("{}/oauth2/authorize", self.api_url);
+        let page = format!("{}/oauth2/authorize", self.page_url);
         let query = [
             ("client_id", self.client_id.as_str()),
             ("redirect_uri", redirect_uri),

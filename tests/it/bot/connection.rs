@@ -104,7 +104,7 @@ async fn a_refused_token_ends_the_bot_at_once() {
     let stage = Stage::start().await;
     let mut config = stage.app.config.discord.clone();
     config.bot_token = Some(Secret::new("MTA5.wrong.token".to_owned()));
-    let bot = Arc::new(Bot::new(&config));
+    let bot = Arc::new(Bot::new(&config, yuri::discord::client(&config).unwrap()));
     assert!(bot.gateway().guilds().is_none());
     assert!(!bot.gateway().is_connected());
     let (_stop, stopped) = watch::channel(false);
@@ -125,7 +125,7 @@ async fn discord_out_of_reach_is_waited_for_and_can_be_stopped() {
     let mut config = stage.app.config.discord.clone();
     // Nothing listens there.
     config.api_url = "http://127.0.0.1:9".to_owned();
-    let bot = Arc::new(Bot::new(&config));
+    let bot = Arc::new(Bot::new(&config, yuri::discord::client(&config).unwrap()));
     let (stop, stopped) = watch::channel(false);
     let (player, library) = (
         Arc::clone(&stage.app.player),
