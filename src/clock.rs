@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use governor::nanos::Nanos;
+use tokio::sync::watch;
 
 /// A wall clock and a monotonic one that belong together. Clones share the same time.
 ///
@@ -22,6 +23,7 @@ enum Source {
     Manual {
         wall_ms: AtomicI64,
         monotonic_ns: AtomicU64,
+        moved: watch::Sender<()>,
     },
 }
 
@@ -38,6 +40,7 @@ impl Clock {
         Self(Arc::new(Source::Manual {
             wall_ms: AtomicI64::new(wall_ms),
             monotonic_ns: AtomicU64::new(0),
+            moved: watch::Sender::new(()),
         }))
     }
 
@@ -46,6 +49,7 @@ impl Clock {
         if let Source::Manual {
             wall_ms,
             monotonic_ns,
+            moved,
         } = &*self.0
         {
             wall_ms.fetch_add(
@@ -54,6 +58,7 @@ impl Clock {
             );
             let nanos = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
             monotonic_ns.fetch_add(nanos, Ordering::SeqCst);
+            moved.send_replace(());
         }
     }
 
@@ -62,6 +67,18 @@ impl Clock {
         match &*self.0 {
             Source::System { .. } => Utc::now().timestamp_millis(),
             Source::Manual { wall_ms, .. } => wall_ms.load(Ordering::SeqCst),
+        }
+    }
+
+    /// Waits until [`monotonic`](Self::monotonic) has come to `until`. Cancel safe.
+    pub async fn sleep_until(&self, until: Duration) {
+        match &*self.0 {
+            Source::System { origin } => tokio::time::sleep_until((*origin + until).into()).await,
+            Source::Manual { moved, .. } => {
+                let mut moves = moved.subscribe();
+                // The sender lives as long as this clock.
+                let _until_then = moves.wait_for(|()| self.monotonic() >= until).await;
+            }
         }
     }
 
