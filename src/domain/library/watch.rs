@@ -2,6 +2,7 @@
 //! whole folder now and then for file systems that send none.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Weak};
 use std::thread;
@@ -46,8 +47,15 @@ fn run(
     notices: &mpsc::Sender<()>,
     received: &mpsc::Receiver<()>,
 ) {
-    let mut watching = watch(dir, notices);
+    let mut watching: Option<Watching> = None;
     loop {
+        // Before the look at the folder, so that nothing happens between the two unnoticed.
+        if watching
+            .as_ref()
+            .is_none_or(|watching| watching.is_over(dir))
+        {
+            watching = Watching::start(dir, notices);
+        }
         // Also at first: the folder may have changed between the first look and the watch.
         let Some(library) = library.upgrade() else {
             return;
@@ -56,13 +64,6 @@ fn run(
         drop(library);
         if let Err(error) = &read {
             tracing::warn!(%error, "the folder of sounds cannot be read, keeping what was known");
-        }
-        // A folder that went away and came back is another one: its watch is dead.
-        if watching
-            .as_ref()
-            .is_none_or(|(_, identity)| identity_of(dir) != *identity)
-        {
-            watching = watch(dir, notices);
         }
         let patience = if watching.is_some() && read.is_ok() {
             LOOK_EVERY
@@ -82,11 +83,47 @@ fn run(
 
 type Identity = Option<(u64, u64)>;
 
-fn watch(dir: &Path, notices: &mpsc::Sender<()>) -> Option<(RecommendedWatcher, Identity)> {
-    let identity = identity_of(dir);
-    identity?;
-    let notices = notices.clone();
+/// A watch of one folder. When the folder is removed it is over, whatever takes its name then.
+struct Watching {
+    _watcher: RecommendedWatcher,
+    identity: Identity,
+    is_removed: Arc<AtomicBool>,
+}
+
+impl Watching {
+    fn start(dir: &Path, notices: &mpsc::Sender<()>) -> Option<Self> {
+        let identity = identity_of(dir);
+        identity?;
+        let is_removed = Arc::new(AtomicBool::new(false));
+        let watcher = watch(dir, notices, &is_removed)?;
+        Some(Self {
+            _watcher: watcher,
+            identity,
+            is_removed,
+        })
+    }
+
+    /// Whether it is another folder now that has the name. Its number alone does not tell: the
+    /// next folder may get the number of the one that was removed.
+    fn is_over(&self, dir: &Path) -> bool {
+        self.is_removed.load(Ordering::Acquire) || identity_of(dir) != self.identity
+    }
+}
+
+fn watch(
+    dir: &Path,
+    notices: &mpsc::Sender<()>,
+    is_removed: &Arc<AtomicBool>,
+) -> Option<RecommendedWatcher> {
+    let (notices, is_removed) = (notices.clone(), Arc::clone(is_removed));
+    let own = dir.to_owned();
     let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        if let Ok(event) = &event
+            && event.kind.is_remove()
+            && event.paths.contains(&own)
+        {
+            is_removed.store(true, Ordering::Release);
+        }
         // Reading a sound is no change; a fault of the watch is a reason to look.
         if event.map_or(true, |event| {
             !event.kind.is_access() || ends_writing(&event)
@@ -99,7 +136,7 @@ fn watch(dir: &Path, notices: &mpsc::Sender<()>) -> Option<(RecommendedWatcher, 
         Ok(watcher)
     });
     match watching {
-        Ok(watcher) => Some((watcher, identity)),
+        Ok(watcher) => Some(watcher),
         Err(error) => {
             tracing::warn!(%error, "the folder of sounds cannot be watched, looking every second");
             None
