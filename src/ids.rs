@@ -90,6 +90,10 @@ snowflake!(
     /// A channel of a guild.
     ChannelId
 );
+snowflake!(
+    /// A role of a guild.
+    RoleId
+);
 
 #[cfg(test)]
 mod tests {

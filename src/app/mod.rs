@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::audio::{Settings, Transcoder};
+use crate::audio::{self, Transcoder};
 use crate::bot::Bot;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -22,8 +22,10 @@ use crate::domain::library::Library;
 use crate::domain::limits::Limits;
 use crate::domain::login::Login;
 use crate::domain::play_log::PlayLog;
-use crate::domain::player::{Mute, Player, Voice};
+use crate::domain::player::Player;
+use crate::domain::settings::Settings;
 use crate::domain::tokens::Tokens;
+use crate::domain::voice::{Mute, Voice};
 use crate::error::Error;
 use crate::secret::Secret;
 
@@ -91,7 +93,7 @@ impl App {
         let discord = Discord::new(&config.discord)
             .map_err(BuildError::Discord)?
             .map(Arc::new);
-        let transcoder = Transcoder::new(Settings {
+        let transcoder = Transcoder::new(audio::Settings {
             cache_dir: config.data_dir.join("cache"),
             worker,
             max_length: config.sounds.max_length,
@@ -129,7 +131,9 @@ impl App {
             Arc::clone(&guilds),
             Arc::clone(&library),
             transcoder,
+            Arc::new(Settings::new(db.clone())),
             voice,
+            config.discord.voice_settle,
             play_log.clone(),
             clock.clone(),
         ));

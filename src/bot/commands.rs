@@ -15,7 +15,7 @@ use crate::discord::user_tag;
 use crate::domain::library::Library;
 use crate::domain::player::{Asker, Player};
 use crate::error::Error;
-use crate::ids::UserId;
+use crate::ids::{RoleId, UserId};
 
 /// Choices that Discord shows at most, and how long each may be.
 const CHOICES_MAX: usize = 25;
@@ -66,7 +66,10 @@ async fn play(
     };
     say(
         &ctx,
-        played.map(|play| format!("▶ **{}**", escape(&play.sound))),
+        played.map(|play| match play.position {
+            0 => format!("▶ **{}**", escape(&play.sound)),
+            before => format!("⏳ **{}**, {before} before it", escape(&play.sound)),
+        }),
     )
     .await
 }
@@ -118,7 +121,13 @@ fn asker(ctx: &Context<'_>) -> Result<Asker, Error> {
     let user = UserId::try_from(ctx.author().id.get()).map_err(|_| Error::NOT_A_MEMBER)?;
     let member = application.interaction.member.as_ref().map(|member| {
         let until = member.communication_disabled_until;
-        Member::new(until.map(|until| until.unix_timestamp().saturating_mul(1_000)))
+        let roles = member.roles.iter();
+        Member {
+            timed_out_until_ms: until.map(|until| until.unix_timestamp().saturating_mul(1_000)),
+            roles: roles
+                .filter_map(|role| RoleId::try_from(role.get()).ok())
+                .collect(),
+        }
     });
     Ok(Asker {
         guild,

@@ -18,7 +18,8 @@ use serenity::model::voice::VoiceState;
 use tokio::time::sleep;
 
 use super::commands;
-use super::directory::Directory;
+use super::directory::{Directory, from_discord};
+use crate::domain::player::Player;
 
 /// How long the guilds may take to come in before the bot counts as ready without them.
 const GUILDS_PATIENCE: Duration = Duration::from_secs(5);
@@ -33,14 +34,20 @@ const REGISTER_AGAIN: [Duration; 4] = [
 /// Receives the events.
 pub(super) struct Events {
     directory: Arc<Directory>,
+    player: Arc<Player>,
     /// Whether this process has registered the commands, or is about to.
     has_registered: Arc<AtomicBool>,
 }
 
 impl Events {
-    pub(super) fn new(directory: Arc<Directory>, has_registered: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(
+        directory: Arc<Directory>,
+        player: Arc<Player>,
+        has_registered: Arc<AtomicBool>,
+    ) -> Self {
         Self {
             directory,
+            player,
             has_registered,
         }
     }
@@ -98,6 +105,9 @@ impl EventHandler for Events {
     async fn voice_state_update(&self, _: Context, _: Option<VoiceState>, new: VoiceState) {
         if self.directory.is_bot(new.user_id) {
             self.directory.own_voice_changed();
+        }
+        if let Some(guild) = new.guild_id.and_then(from_discord) {
+            self.player.voice_changed(guild);
         }
     }
 }

@@ -24,7 +24,8 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::config;
 use crate::domain::guilds::Gateway;
 use crate::domain::library::Library;
-use crate::domain::player::{Player, Voice};
+use crate::domain::player::Player;
+use crate::domain::voice::Voice;
 use crate::secret::Secret;
 use commands::Data;
 use directory::Directory;
@@ -77,7 +78,7 @@ impl Bot {
             proxy: (config.rest_url() != config::DISCORD).then(|| config.rest_url().to_owned()),
             is_real: config.is_real(),
             token: config.bot_token.clone(),
-            calls: Arc::new(Calls::new(Arc::clone(&directory), config.voice_settle)),
+            calls: Arc::new(Calls::new(Arc::clone(&directory))),
             directory,
             has_registered: Arc::default(),
         }
@@ -164,17 +165,19 @@ impl Bot {
             // by itself.
             Some(address) => http.proxy(address).ratelimiter_disabled(true),
         };
+        let intents = GatewayIntents::GUILDS | GatewayIntents::GUILD_VOICE_STATES;
+        let events = Events::new(
+            Arc::clone(&self.directory),
+            Arc::clone(&data.player),
+            Arc::clone(&self.has_registered),
+        );
         let framework = Framework::builder()
             .options(commands::options())
             .initialize_owners(false)
             .setup(|_, _, _| Box::pin(async move { Ok(data) }))
             .build();
-        let intents = GatewayIntents::GUILDS | GatewayIntents::GUILD_VOICE_STATES;
         let client = ClientBuilder::new_with_http(http.build(), intents)
-            .event_handler(Events::new(
-                Arc::clone(&self.directory),
-                Arc::clone(&self.has_registered),
-            ))
+            .event_handler(events)
             .voice_manager_arc(self.calls.songbird())
             .framework(framework)
             .await?;

@@ -7,21 +7,27 @@ use std::time::Duration;
 use async_trait::async_trait;
 use songbird::events::EventData;
 use songbird::input::Input;
-use songbird::tracks::{PlayMode, Track};
+use songbird::tracks::{PlayMode, Track, TrackHandle};
 use songbird::{Event, EventContext, EventHandler, TrackEvent};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::domain::player::VoiceError;
+use crate::domain::voice::VoiceError;
 
 /// A mixer's tick is 20 ms; at the second one the first packet has been sent.
 const TWO_TICKS: Duration = Duration::from_millis(40);
 /// How long a track may take to start.
 const START_PATIENCE: Duration = Duration::from_secs(3);
 
+/// A track that songbird plays.
+pub(super) struct Playing {
+    handle: TrackHandle,
+    ends: Ends,
+}
+
 /// Both ends of a track, each to be told once.
 #[derive(Clone)]
-pub(super) struct Playing(Arc<Mutex<Signals>>);
+pub(super) struct Ends(Arc<Mutex<Signals>>);
 
 struct Signals {
     started: Option<oneshot::Sender<Result<(), VoiceError>>>,
@@ -33,14 +39,14 @@ pub(super) struct Starting(oneshot::Receiver<Result<(), VoiceError>>);
 
 /// Makes a track of an input: what to give to songbird, what to end it with, and what tells of its
 /// start and of its end.
-pub(super) fn new(input: Input) -> (Track, Playing, Starting, oneshot::Receiver<()>) {
+pub(super) fn new(input: Input) -> (Track, Ends, Starting, oneshot::Receiver<()>) {
     let (started, starting) = oneshot::channel();
     let (ended, ending) = oneshot::channel();
     let signals = Signals {
         started: Some(started),
         ended: Some(ended),
     };
-    let playing = Playing(Arc::new(Mutex::new(signals)));
+    let ends = Ends(Arc::new(Mutex::new(signals)));
     let mut track = Track::from(input);
     for event in [
         Event::Delayed(TWO_TICKS),
@@ -49,9 +55,9 @@ pub(super) fn new(input: Input) -> (Track, Playing, Starting, oneshot::Receiver<
     ] {
         track
             .events
-            .add_event(EventData::new(event, playing.clone()), Duration::ZERO);
+            .add_event(EventData::new(event, ends.clone()), Duration::ZERO);
     }
-    (track, playing, Starting(starting), ending)
+    (track, ends, Starting(starting), ending)
 }
 
 impl Starting {
@@ -70,6 +76,30 @@ impl Starting {
 }
 
 impl Playing {
+    pub(super) fn new(handle: TrackHandle, ends: Ends) -> Self {
+        Self { handle, ends }
+    }
+
+    /// Whether the track is not over yet.
+    pub(super) fn is_on(&self) -> bool {
+        self.ends.signals().ended.is_some()
+    }
+
+    /// Tells that the track is over, unless that has been told.
+    pub(super) fn end(&self) {
+        self.ends.end();
+    }
+
+    /// Multiplies its samples with `factor` from now on.
+    pub(super) fn set_volume(&self, factor: f32) {
+        if let Err(error) = self.handle.set_volume(factor) {
+            // It has just ended.
+            tracing::debug!(%error, "no volume");
+        }
+    }
+}
+
+impl Ends {
     /// Tells that the track is over, unless that has been told.
     pub(super) fn end(&self) {
         let mut signals = self.signals();
@@ -91,7 +121,7 @@ impl Playing {
 }
 
 #[async_trait]
-impl EventHandler for Playing {
+impl EventHandler for Ends {
     async fn act(&self, context: &EventContext<'_>) -> Option<Event> {
         let EventContext::Track([(state, _)]) = context else {
             return None;

@@ -5,25 +5,28 @@ use std::collections::HashMap;
 use std::num::NonZeroU8;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serenity::model::id as discord;
 use songbird::driver::retry::{Retry, Strategy};
 use songbird::driver::{Scheduler, SchedulerConfig};
-use songbird::error::JoinError;
+use songbird::error::{ConnectionError, JoinError};
+use songbird::events::context_data::DisconnectReason;
 use songbird::input::codecs::{get_codec_registry, get_probe};
 use songbird::input::{File, Input};
+use songbird::model::CloseCode;
 use songbird::{Call, Config, CoreEvent, Event, EventContext, EventHandler, Songbird};
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::directory::{Directory, to_discord};
 use super::track::{self, Playing};
 use crate::audio::Prepared;
 use crate::domain::guilds::Gateway;
-use crate::domain::player::{Started, Voice, VoiceError};
+use crate::domain::settings::Volume;
+use crate::domain::voice::{Line, Lost, Others, Started, Voice, VoiceError};
 use crate::ids::{ChannelId, GuildId};
 
 /// songbird's own limits, and ours around all of it: without them a join can take a minute.
@@ -32,8 +35,6 @@ const GATEWAY_PATIENCE: Duration = Duration::from_secs(5);
 const JOIN_PATIENCE: Duration = Duration::from_secs(10);
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 const RETRIES_MAX: NonZeroU8 = NonZeroU8::MIN;
-/// How long a play may wait for those before it in the same guild.
-const TURN_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a leave may take to come back from Discord.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(2);
 /// How long parting from all guilds may take when the process ends.
@@ -47,27 +48,28 @@ pub(super) struct Calls(Arc<Inner>);
 struct Inner {
     songbird: Arc<Songbird>,
     directory: Arc<Directory>,
-    /// Wait between a fresh join and the first sound: until clients and bot have agreed on the
-    /// keys of the end-to-end encryption nobody hears anything, and there is no event for it.
-    settle: Duration,
     rooms: Mutex<HashMap<GuildId, Arc<Room>>>,
     /// Numbers the connections, so that the end of one is not taken for the end of the next.
     connections: AtomicU64,
 }
 
-/// A guild's connection, if there is one; locked for as long as it is worked on.
-type Room = tokio::sync::Mutex<Option<Connection>>;
+/// A guild's place for a connection.
+#[derive(Default)]
+struct Room {
+    /// Held by whoever joins or leaves; nobody else waits for that.
+    door: tokio::sync::Mutex<()>,
+    connection: Mutex<Option<Connection>>,
+}
 
 struct Connection {
     number: u64,
     call: SharedCall,
-    /// Becomes true when the connection is gone for good.
-    is_lost: watch::Receiver<bool>,
-    playing: Option<Playing>,
+    lost: watch::Sender<Option<Lost>>,
+    playing: Vec<Playing>,
 }
 
 impl Calls {
-    pub(super) fn new(directory: Arc<Directory>, settle: Duration) -> Self {
+    pub(super) fn new(directory: Arc<Directory>) -> Self {
         // A mixer that songbird moves to another thread because its own is late loses a packet,
         // and with it 20 ms of sound.
         let mut scheduling = SchedulerConfig::default();
@@ -84,7 +86,6 @@ impl Calls {
             // Not `serenity()` and `set_config()`: that costs a thread for each call.
             songbird: Songbird::serenity_from_config(config),
             directory,
-            settle,
             rooms: Mutex::default(),
             connections: AtomicU64::new(0),
         }))
@@ -118,28 +119,31 @@ impl Calls {
 
 #[async_trait]
 impl Voice for Calls {
+    async fn join(&self, guild: GuildId, channel: ChannelId) -> Result<Line, VoiceError> {
+        self.0.enter(guild, channel).await
+    }
+
     async fn play(
         &self,
         guild: GuildId,
-        channel: ChannelId,
         audio: &Prepared,
+        volume: Volume,
+        others: Others,
     ) -> Result<Started, VoiceError> {
-        let (inner, audio) = (Arc::clone(&self.0), audio.clone());
-        // In a task of its own: a caller who goes away must not leave half a connection behind.
-        let playing = tokio::spawn(async move { inner.play(guild, channel, &audio.path).await });
-        playing.await.unwrap_or(Err(VoiceError::Refused))
+        let input = open(&audio.path).await?;
+        self.0.room(guild).play(input, volume, others).await
+    }
+
+    async fn set_volume(&self, guild: GuildId, volume: Volume) {
+        self.0.room(guild).set_volume(volume);
     }
 
     async fn stop(&self, guild: GuildId) {
-        let room = self.0.room(guild);
-        if let Some(connection) = room.lock().await.as_mut() {
-            connection.stop().await;
-        }
+        self.0.room(guild).stop().await;
     }
 
     async fn leave(&self, guild: GuildId) {
-        let inner = Arc::clone(&self.0);
-        let _ended = tokio::spawn(async move { inner.leave(guild).await }).await;
+        self.0.leave(guild).await;
     }
 
     fn channel(&self, guild: GuildId) -> Option<ChannelId> {
@@ -148,74 +152,39 @@ impl Voice for Calls {
 }
 
 impl Inner {
-    async fn play(
-        self: &Arc<Self>,
-        guild: GuildId,
-        channel: ChannelId,
-        audio: &Path,
-    ) -> Result<Started, VoiceError> {
-        let input = open(audio).await?;
-        let room = self.room(guild);
-        // Whoever waited this long behind others does not want the sound any more.
-        let turn = timeout(TURN_PATIENCE, room.lock()).await;
-        let mut room = turn.map_err(|_| VoiceError::TimedOut)?;
-        let is_fresh = self.enter(guild, channel, &mut room).await?;
-        if is_fresh && self.directory.has_listeners(guild, channel) {
-            sleep(self.settle).await;
-        }
-        let connection = room.as_mut().ok_or(VoiceError::Refused)?;
-        connection.play(input).await
-    }
-
     async fn leave(&self, guild: GuildId) {
         let room = self.room(guild);
-        let mut room = room.lock().await;
-        self.hang_up(guild, room.take()).await;
+        let _door = room.door.lock().await;
+        self.hang_up(guild, &room).await;
     }
 
-    /// Makes sure that the bot is in `channel`; says whether it had to go there.
+    /// Takes the bot into `channel`.
     async fn enter(
         self: &Arc<Self>,
         guild: GuildId,
         channel: ChannelId,
-        room: &mut Option<Connection>,
-    ) -> Result<bool, VoiceError> {
-        if room
-            .as_ref()
-            .is_some_and(|connection| *connection.is_lost.borrow())
-        {
-            self.hang_up(guild, room.take()).await;
-        }
-        let mut is_settled = false;
-        if let Some(connection) = room {
-            // Somebody may have moved the bot: what Discord says counts.
-            if self.directory.own_channel(guild) == Some(channel) {
-                return Ok(false);
-            }
-            connection.stop().await;
-            is_settled = connection.is_settled().await;
-        }
-        if !is_settled {
+    ) -> Result<Line, VoiceError> {
+        let room = self.room(guild);
+        let _door = room.door.lock().await;
+        room.stop().await;
+        if !room.is_settled().await {
             // Left over from an earlier session, or moved by somebody: songbird knows half of it
             // then, and a join would not be answered.
-            self.hang_up(guild, room.take()).await;
+            self.hang_up(guild, &room).await;
         }
-        match timeout(JOIN_PATIENCE, self.join(guild, channel, room)).await {
-            Ok(Ok(())) => Ok(true),
+        let error = match timeout(JOIN_PATIENCE, self.join(guild, channel, &room)).await {
+            Ok(Ok(line)) => return Ok(line),
             Ok(Err(error)) => {
                 tracing::warn!(guild.id = %guild, channel.id = %channel, %error, "no voice");
-                self.hang_up(guild, room.take()).await;
-                Err(match error {
-                    JoinError::TimedOut => VoiceError::TimedOut,
-                    _ => VoiceError::Refused,
-                })
+                refusal(&error)
             }
             Err(_) => {
                 tracing::warn!(guild.id = %guild, channel.id = %channel, "no voice in time");
-                self.hang_up(guild, room.take()).await;
-                Err(VoiceError::TimedOut)
+                VoiceError::TimedOut
             }
-        }
+        };
+        self.hang_up(guild, &room).await;
+        Err(error)
     }
 
     /// Joins a channel, or moves there.
@@ -223,8 +192,8 @@ impl Inner {
         self: &Arc<Self>,
         guild: GuildId,
         channel: ChannelId,
-        room: &mut Option<Connection>,
-    ) -> Result<(), JoinError> {
+        room: &Room,
+    ) -> Result<Line, JoinError> {
         // Without a bot songbird would panic: it has not been told who it is.
         if self.directory.bot().is_none() {
             return Err(JoinError::NoSender);
@@ -237,28 +206,29 @@ impl Inner {
                 self.directory
                     .wait_in_voice(guild, true, LEAVE_PATIENCE)
                     .await;
-                self.hang_up(guild, room.take()).await;
+                self.hang_up(guild, room).await;
                 self.songbird.join(to_discord(guild), target).await
             }
             joined => joined,
         };
         let call = joined?;
-        if room.is_none() {
-            *room = Some(self.connected(guild, call).await);
+        if let Some(connection) = &*room.connection() {
+            return Ok(connection.lost.subscribe());
         }
-        Ok(())
+        let (connection, line) = self.connected(guild, call).await;
+        *room.connection() = Some(connection);
+        Ok(line)
     }
 
     /// Takes charge of a call that has just been joined.
-    async fn connected(self: &Arc<Self>, guild: GuildId, call: SharedCall) -> Connection {
+    async fn connected(self: &Arc<Self>, guild: GuildId, call: SharedCall) -> (Connection, Line) {
         let number = self.connections.fetch_add(1, Ordering::Relaxed);
-        let (lost, is_lost) = watch::channel(false);
+        let (lost, line) = watch::channel(None);
         let mut locked = call.lock().await;
         let watcher = Watcher {
             inner: Arc::downgrade(self),
             guild,
             number,
-            lost,
         };
         locked.add_global_event(Event::Core(CoreEvent::DriverDisconnect), watcher);
         // The bot hears nothing, and shows that it does not.
@@ -266,21 +236,21 @@ impl Inner {
             tracing::debug!(%error, "the bot could not deafen itself");
         }
         drop(locked);
-        Connection {
+        let connection = Connection {
             number,
             call,
-            is_lost,
-            playing: None,
-        }
+            lost,
+            playing: Vec::new(),
+        };
+        (connection, line)
     }
 
     /// Ends a guild's connection, whatever state it is in, and waits until Discord knows.
-    async fn hang_up(&self, guild: GuildId, connection: Option<Connection>) {
+    async fn hang_up(&self, guild: GuildId, room: &Room) {
         let id = to_discord(guild);
-        if let Some(mut connection) = connection {
-            // A parked track would be heard again after the next join.
-            connection.stop().await;
-        }
+        // A parked track would be heard again after the next join.
+        room.stop().await;
+        *room.connection() = None;
         let is_in_voice = self.directory.own_channel(guild).is_some();
         if is_in_voice && self.directory.bot().is_some() {
             // Makes a call where there is none, to have somebody to leave with.
@@ -302,15 +272,17 @@ impl Inner {
     }
 
     /// The connection of this number is gone.
-    async fn lost(&self, guild: GuildId, number: u64) {
+    async fn lost(&self, guild: GuildId, number: u64, how: Lost) {
         let room = self.room(guild);
-        let mut room = room.lock().await;
-        if room
-            .as_ref()
-            .is_some_and(|connection| connection.number == number)
-        {
-            tracing::info!(guild.id = %guild, "the voice connection has ended");
-            self.hang_up(guild, room.take()).await;
+        let is_it = |connection: &Connection| connection.number == number;
+        if let Some(connection) = room.connection().as_ref().filter(|it| is_it(it)) {
+            connection.lost.send_replace(Some(how));
+        }
+        let _door = room.door.lock().await;
+        let is_still_it = room.connection().as_ref().is_some_and(is_it);
+        if is_still_it {
+            tracing::info!(guild.id = %guild, ?how, "the voice connection has ended");
+            self.hang_up(guild, &room).await;
         }
     }
 
@@ -318,41 +290,90 @@ impl Inner {
         Arc::clone(self.rooms().entry(guild).or_default())
     }
 
-    fn rooms(&self) -> std::sync::MutexGuard<'_, HashMap<GuildId, Arc<Room>>> {
+    fn rooms(&self) -> MutexGuard<'_, HashMap<GuildId, Arc<Room>>> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Connection {
-    /// Plays in place of what plays now.
-    async fn play(&mut self, input: Input) -> Result<Started, VoiceError> {
-        let (track, playing, started, ended) = track::new(input);
-        let _handle = self.call.lock().await.play_only(track);
-        if let Some(replaced) = self.playing.replace(playing) {
-            replaced.end();
-        }
-        let mut is_lost = self.is_lost.clone();
+impl Room {
+    async fn play(
+        &self,
+        input: Input,
+        volume: Volume,
+        others: Others,
+    ) -> Result<Started, VoiceError> {
+        let (call, mut line) = match &*self.connection() {
+            Some(connection) => (Arc::clone(&connection.call), connection.lost.subscribe()),
+            None => return Err(VoiceError::Refused),
+        };
+        let (track, signals, started, ended) = track::new(input);
+        let track = track.volume(volume.factor());
+        let handle = match others {
+            Others::End => call.lock().await.play_only(track),
+            Others::Stay => call.lock().await.play(track),
+        };
+        self.add(Playing::new(handle, signals.clone()), others);
         let result = tokio::select! {
             result = started.wait() => result,
-            _ = is_lost.wait_for(|is_lost| *is_lost) => Err(VoiceError::Refused),
+            _ = line.wait_for(Option::is_some) => Err(VoiceError::Refused),
         };
-        if let Err(error) = result {
-            self.stop().await;
-            return Err(error);
+        match result {
+            Ok(()) => Ok(Started { ended }),
+            Err(error) => {
+                signals.end();
+                Err(error)
+            }
         }
-        Ok(Started { ended })
+    }
+
+    /// Keeps a track that has been started.
+    fn add(&self, playing: Playing, others: Others) {
+        if let Some(connection) = &mut *self.connection() {
+            connection.playing.retain(Playing::is_on);
+            if others == Others::End {
+                for replaced in connection.playing.drain(..) {
+                    replaced.end();
+                }
+            }
+            connection.playing.push(playing);
+        } else {
+            playing.end();
+        }
+    }
+
+    fn set_volume(&self, volume: Volume) {
+        if let Some(connection) = &*self.connection() {
+            for playing in &connection.playing {
+                playing.set_volume(volume.factor());
+            }
+        }
     }
 
     /// Whether songbird knows all about the connection, so that it can move by itself.
     async fn is_settled(&self) -> bool {
-        self.call.lock().await.current_connection().is_some()
+        let call = match &*self.connection() {
+            Some(connection) if connection.lost.borrow().is_none() => Arc::clone(&connection.call),
+            _ => return false,
+        };
+        call.lock().await.current_connection().is_some()
     }
 
-    async fn stop(&mut self) {
-        self.call.lock().await.stop();
-        if let Some(playing) = self.playing.take() {
-            playing.end();
-        }
+    async fn stop(&self) {
+        let (call, playing) = match &mut *self.connection() {
+            Some(connection) => (
+                Arc::clone(&connection.call),
+                std::mem::take(&mut connection.playing),
+            ),
+            None => return,
+        };
+        call.lock().await.stop();
+        playing.iter().for_each(Playing::end);
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Option<Connection>> {
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -368,22 +389,48 @@ async fn open(path: &Path) -> Result<Input, VoiceError> {
     })
 }
 
+/// Why a join failed, in the domain's words.
+fn refusal(error: &JoinError) -> VoiceError {
+    match error {
+        JoinError::TimedOut | JoinError::Driver(ConnectionError::TimedOut) => VoiceError::TimedOut,
+        JoinError::Driver(error) => match DisconnectReason::from(error) {
+            DisconnectReason::WsClosed(Some(CloseCode::DaveProtocolRequired)) => {
+                VoiceError::NotEncrypted
+            }
+            _ => VoiceError::Refused,
+        },
+        _ => VoiceError::Refused,
+    }
+}
+
 /// Hears of a connection's end.
 struct Watcher {
     inner: Weak<Inner>,
     guild: GuildId,
     number: u64,
-    lost: watch::Sender<bool>,
 }
 
 #[async_trait]
 impl EventHandler for Watcher {
-    async fn act(&self, _: &EventContext<'_>) -> Option<Event> {
-        self.lost.send_replace(true);
+    async fn act(&self, context: &EventContext<'_>) -> Option<Event> {
+        let EventContext::DriverDisconnect(about) = context else {
+            return None;
+        };
+        let how = match about.reason {
+            // A leave of our own has taken the connection out before: nobody hears of this then.
+            None | Some(DisconnectReason::Requested) => Lost::Removed,
+            Some(DisconnectReason::WsClosed(code)) => match code {
+                Some(CloseCode::Disconnected | CloseCode::CallTerminated) => Lost::Removed,
+                Some(CloseCode::DaveProtocolRequired) => Lost::NotEncrypted,
+                Some(CloseCode::RateLimited) => Lost::Limited,
+                _ => Lost::Closed,
+            },
+            Some(_) => Lost::Broken,
+        };
         if let Some(inner) = self.inner.upgrade() {
             let (guild, number) = (self.guild, self.number);
             // Not here: songbird's own events wait for this to return.
-            tokio::spawn(async move { inner.lost(guild, number).await });
+            tokio::spawn(async move { inner.lost(guild, number, how).await });
         }
         None
     }

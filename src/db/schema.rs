@@ -99,3 +99,29 @@ diesel::table! {
         count -> BigInt,
     }
 }
+
+diesel::table! {
+    /// What a guild has chosen.
+    guilds (id) {
+        /// The guild.
+        id -> BigInt,
+        /// 0: replace, 1: queue, 2: overlap.
+        mode -> SmallInt,
+        /// Percent.
+        volume -> SmallInt,
+        /// How long the bot stays alone in a channel, in seconds; none: for ever.
+        leave_after_s -> Nullable<Integer>,
+    }
+}
+
+diesel::table! {
+    /// Roles that have a say in playing.
+    guild_roles (guild_id, role_id) {
+        /// The guild.
+        guild_id -> BigInt,
+        /// Its role.
+        role_id -> BigInt,
+        /// 0: may play, 1: may not.
+        kind -> SmallInt,
+    }
+}

@@ -10,25 +10,21 @@ use tokio::time::sleep;
 
 use super::{Discord, WAIT_MAX, read, send, wait_asked};
 use crate::error::Error;
-use crate::ids::{GuildId, UserId};
+use crate::ids::{GuildId, RoleId, UserId};
 
 /// A member of a guild, as far as rights depend on it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Member {
     /// Until when the member is timed out, in Unix milliseconds.
     pub timed_out_until_ms: Option<i64>,
-}
-
-impl Member {
-    /// A member who is timed out until an instant, if at all.
-    pub fn new(timed_out_until_ms: Option<i64>) -> Self {
-        Self { timed_out_until_ms }
-    }
+    /// The roles it was given; `@everyone` is not among them.
+    pub roles: Vec<RoleId>,
 }
 
 #[derive(Deserialize)]
 struct MemberAnswer {
     communication_disabled_until: Option<String>,
+    roles: Vec<String>,
 }
 
 impl Discord {
@@ -56,7 +52,11 @@ impl Discord {
             .communication_disabled_until
             .and_then(|until| DateTime::parse_from_rfc3339(&until).ok())
             .map(|until| until.timestamp_millis());
-        Ok(Some(Member::new(timed_out_until_ms)))
+        let roles = member.roles.iter().filter_map(|role| role.parse().ok());
+        Ok(Some(Member {
+            timed_out_until_ms,
+            roles: roles.collect(),
+        }))
     }
 
     async fn get_as_bot(&self, path: &str) -> Result<Response, Error> {

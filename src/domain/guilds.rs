@@ -212,7 +212,7 @@ impl Guilds {
             .db
             .quick(move |conn| users::was_in_guild(conn, user, guild))
             .await?;
-        self.remember(guild, user, was_member.then(|| Member::new(None)))
+        self.remember(guild, user, was_member.then(Member::default))
             .await
     }
 

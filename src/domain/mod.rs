@@ -7,4 +7,6 @@ pub mod limits;
 pub mod login;
 pub mod play_log;
 pub mod player;
+pub mod settings;
 pub mod tokens;
+pub mod voice;

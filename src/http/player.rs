@@ -1,6 +1,6 @@
 //! A guild's player over REST. Contract 5; every request ends in the one `domain::player`.
 
-use rocket::{get, post};
+use rocket::{get, post, put};
 use serde::{Deserialize, Serialize};
 
 use super::answer::Json;
@@ -10,7 +10,8 @@ use crate::clock::rfc3339;
 use crate::db::plays::LOCAL;
 use crate::db::users;
 use crate::discord::user_tag;
-use crate::domain::player::{Asker, NowPlaying, PlayerState};
+use crate::domain::player::{Asker, NowPlaying, PlayerState, Queued};
+use crate::domain::settings::Volume;
 use crate::error::Error;
 use crate::ids::{GuildId, NotASnowflake};
 
@@ -32,7 +33,7 @@ pub(super) struct PlayAnswer {
     sound: String,
     source: &'static str,
     state: &'static str,
-    position: u32,
+    position: usize,
     logged: bool,
 }
 
@@ -41,11 +42,20 @@ pub(super) struct PlayerAnswer {
     guild_id: String,
     channel_id: Option<String>,
     state: &'static str,
-    reason: Option<String>,
+    reason: Option<&'static str>,
     now_playing: Option<NowPlayingAnswer>,
-    queue: [(); 0],
-    volume: u32,
+    queue: Vec<QueuedAnswer>,
+    volume: u16,
     mode: &'static str,
+}
+
+#[derive(Serialize)]
+pub(super) struct QueuedAnswer {
+    sound: String,
+    source: &'static str,
+    user_id: String,
+    user_tag: String,
+    length_ms: u64,
 }
 
 #[derive(Serialize)]
@@ -84,8 +94,12 @@ pub(super) async fn play_sound(
         channel_id: play.channel.to_string(),
         sound: play.sound,
         source: LOCAL,
-        state: "playing",
-        position: 0,
+        state: if play.position == 0 {
+            "playing"
+        } else {
+            "queued"
+        },
+        position: play.position,
         logged: play.logged,
     }))
 }
@@ -102,6 +116,30 @@ pub(super) async fn stop_player(
     Ok(Json(answer(guild, state)))
 }
 
+/// Ends what plays; what waits comes next.
+#[post("/api/guilds/<guild>/skip")]
+pub(super) async fn skip_sound(
+    app: &AppState,
+    caller: Caller,
+    guild: Result<GuildId, NotASnowflake>,
+) -> Result<Json<PlayerAnswer>, Error> {
+    let guild = guild?;
+    let state = app.player.skip(&asker(&caller, guild)).await?;
+    Ok(Json(answer(guild, state)))
+}
+
+/// Joins the caller's voice channel.
+#[post("/api/guilds/<guild>/join")]
+pub(super) async fn join_channel(
+    app: &AppState,
+    caller: Caller,
+    guild: Result<GuildId, NotASnowflake>,
+) -> Result<Json<PlayerAnswer>, Error> {
+    let guild = guild?;
+    let state = app.player.join(&asker(&caller, guild)).await?;
+    Ok(Json(answer(guild, state)))
+}
+
 /// Leaves the voice channel.
 #[post("/api/guilds/<guild>/leave")]
 pub(super) async fn leave_channel(
@@ -114,6 +152,30 @@ pub(super) async fn leave_channel(
     Ok(Json(answer(guild, state)))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VolumeBody {
+    volume: u16,
+}
+
+/// Sets how loud everything is in the guild.
+#[put("/api/guilds/<guild>/volume", data = "<body>")]
+pub(super) async fn set_volume(
+    app: &AppState,
+    caller: Caller,
+    guild: Result<GuildId, NotASnowflake>,
+    body: Body<VolumeBody>,
+) -> Result<Json<PlayerAnswer>, Error> {
+    let guild = guild?;
+    let volume = Volume::new(body.0.volume);
+    let volume = volume.ok_or(Error::Invalid("volume must be a number from 0 to 200"))?;
+    let state = app
+        .player
+        .set_volume(&asker(&caller, guild), volume)
+        .await?;
+    Ok(Json(answer(guild, state)))
+}
+
 /// What a guild's player does. For its members.
 #[get("/api/guilds/<guild>/player")]
 pub(super) async fn get_player(
@@ -123,7 +185,7 @@ pub(super) async fn get_player(
 ) -> Result<Json<PlayerAnswer>, Error> {
     let guild = guild?;
     app.guilds.check_member(guild, caller.user()).await?;
-    Ok(Json(answer(guild, app.player.state(guild))))
+    Ok(Json(answer(guild, app.player.state(guild).await?)))
 }
 
 /// The caller; the member is read from Discord before anything is changed.
@@ -146,20 +208,25 @@ async fn tag(app: &App, caller: &Caller) -> Result<String, Error> {
 }
 
 fn answer(guild: GuildId, player: PlayerState) -> PlayerAnswer {
-    let state = match (&player.channel, &player.now_playing) {
-        (None, _) => "idle",
-        (Some(_), None) => "ready",
-        (Some(_), Some(_)) => "playing",
-    };
     PlayerAnswer {
         guild_id: guild.to_string(),
         channel_id: player.channel.map(|channel| channel.to_string()),
-        state,
-        reason: None,
-        now_playing: player.now_playing.map(now_playing),
-        queue: [],
-        volume: 100,
-        mode: "replace",
+        state: player.state.name(),
+        reason: player.reason,
+        now_playing: player.playing.into_iter().next_back().map(now_playing),
+        queue: player.queue.into_iter().map(queued).collect(),
+        volume: player.volume.percent(),
+        mode: player.mode.name(),
+    }
+}
+
+fn queued(waiting: Queued) -> QueuedAnswer {
+    QueuedAnswer {
+        sound: waiting.sound,
+        source: LOCAL,
+        user_id: waiting.user.to_string(),
+        user_tag: waiting.user_tag,
+        length_ms: waiting.length_ms,
     }
 }
 

@@ -286,7 +286,7 @@ fn plays_are_written_in_one_place() {
             source.path
         );
         assert!(
-            !writes(".log.record(") || source.path == "src/domain/player.rs",
+            !writes(".log.record(") || source.path == "src/domain/player/actor.rs",
             "{}",
             source.path
         );

@@ -2,6 +2,7 @@
 
 mod commands;
 mod connection;
+mod player;
 mod stage;
 mod transcoder;
 mod unplayable;

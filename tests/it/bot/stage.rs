@@ -11,7 +11,9 @@ use yuri::app::{App, Running};
 use yuri::clock::Clock;
 use yuri::config::Config;
 use yuri::db::plays;
-use yuri::ids::GuildId;
+use yuri::domain::player::{Asker, PlayerState};
+use yuri::domain::settings::GuildSettings;
+use yuri::ids::{ChannelId, GuildId, UserId};
 
 use crate::support::child;
 
@@ -36,6 +38,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) struct Stage {
     pub(super) sim: Sim,
     pub(super) app: Arc<App>,
+    pub(super) clock: Clock,
     running: Running,
     folder: TempDir,
 }
@@ -107,11 +110,13 @@ impl Stage {
         let environment = ours.into_iter().chain(settings);
         let environment = environment.map(|(key, value)| (key.to_owned(), value));
         let config = Config::load(folder.path(), environment).unwrap();
-        let app = App::build(config, Clock::manual(START_MS), worker()).unwrap();
+        let clock = Clock::manual(START_MS);
+        let app = App::build(config, clock.clone(), worker()).unwrap();
         let running = app.start();
         let stage = Self {
             sim,
             app,
+            clock,
             running,
             folder,
         };
@@ -164,6 +169,46 @@ impl Stage {
             }
         });
         waited.await.expect("it became so");
+    }
+
+    /// The guild's player.
+    pub(super) async fn player(&self) -> PlayerState {
+        self.app.player.state(Self::guild()).await.unwrap()
+    }
+
+    /// Waits until something of the guild's player is so.
+    pub(super) async fn until_player(&self, so: impl Fn(&PlayerState) -> bool) {
+        let waited = tokio::time::timeout(PATIENCE, async {
+            while !so(&self.player().await) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        waited.await.expect("it became so");
+    }
+
+    /// Changes what the guild has chosen.
+    pub(super) async fn choose(&self, change: impl FnOnce(&mut GuildSettings) + Send + 'static) {
+        let player = &self.app.player;
+        player.change_settings(Self::guild(), change).await.unwrap();
+    }
+
+    /// A member as the routes describe them to the player.
+    pub(super) fn asker(user: u64) -> Asker {
+        Asker {
+            guild: Self::guild(),
+            user: UserId::try_from(user).unwrap(),
+            member: None,
+        }
+    }
+
+    /// The lounge's id as the application takes it.
+    pub(super) fn lounge() -> ChannelId {
+        ChannelId::try_from(LOUNGE).unwrap()
+    }
+
+    /// The guild's id as the application takes it.
+    pub(super) fn guild() -> GuildId {
+        GuildId::try_from(GUILD).unwrap()
     }
 
     /// Stops the application as the end of the process does; the simulation goes on.

@@ -1,8 +1,6 @@
 //! Files that cannot be played: each refuses with its reason, is not logged, and costs nothing but
 //! a child process.
 
-use yuri::ids::GuildId;
-
 use super::stage::{ADA, GUILD, Stage, fixture};
 
 /// 33 bytes that panic symphonia 0.5.5 when it probes them, whatever they are called.
@@ -91,8 +89,7 @@ async fn each_says_why_and_takes_nothing_down() {
         }
     }
     assert!(stage.log().await.is_empty());
-    let guild = GuildId::try_from(GUILD).unwrap();
-    assert!(stage.app.player.state(guild).now_playing.is_none());
+    assert!(stage.player().await.playing.is_empty());
     assert_eq!(stage.sim.bot_voice_channel(GUILD), None);
     assert!(stage.app.guilds.gateway().is_connected());
     stage.stop().await.shutdown().await;

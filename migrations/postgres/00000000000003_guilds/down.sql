@@ -1,0 +1,2 @@
+DROP TABLE guild_roles;
+DROP TABLE guilds;

@@ -1,0 +1,313 @@
+//! Playing a sound: the one way in for slash commands and requests alike, with the same rules,
+//! and the only writer of the play log. Each guild's player is an [`actor`] of its own.
+
+mod actor;
+mod handle;
+mod order;
+mod view;
+mod work;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::audio::Transcoder;
+use crate::clock::Clock;
+use crate::discord::rest::Member;
+use crate::domain::guilds::{Guilds, MissingRight};
+use crate::domain::library::Library;
+use crate::domain::play_log::PlayLog;
+use crate::domain::settings::{GuildSettings, Settings, Volume};
+use crate::domain::voice::Voice;
+use crate::error::Error;
+use crate::ids::{ChannelId, GuildId, UserId};
+use handle::Handle;
+use order::{Command, Order, Outcome, Parts};
+pub use view::{NowPlaying, PlayerState, Queued, State};
+
+/// How long an answer waits for its row. The row is written all the same. Contract 5.
+const COMMIT_WAIT: Duration = Duration::from_secs(2);
+
+/// Who asks the player for something.
+#[derive(Debug, Clone)]
+pub struct Asker {
+    /// The guild it is about.
+    pub guild: GuildId,
+    /// The member.
+    pub user: UserId,
+    /// The member as Discord described it in this very request; read from Discord where `None`.
+    pub member: Option<Member>,
+}
+
+/// A play that has begun or waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Play {
+    /// Where.
+    pub channel: ChannelId,
+    /// The sound's name without its extension, as logged.
+    pub sound: String,
+    /// 0 when it plays, else how many are before it.
+    pub position: usize,
+    /// Whether its row was committed before this answer.
+    pub logged: bool,
+}
+
+/// The players of all guilds.
+pub struct Player {
+    library: Arc<Library>,
+    transcoder: Transcoder,
+    settings: Arc<Settings>,
+    parts: Arc<Parts>,
+    /// The guilds that have asked for anything so far.
+    actors: Mutex<HashMap<GuildId, Handle>>,
+}
+
+impl Player {
+    /// A player that follows callers through `voice`. After a join with listeners in the channel
+    /// the first sound waits for `settle`.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a part of its own, named in `app`"
+    )]
+    pub fn new(
+        guilds: Arc<Guilds>,
+        library: Arc<Library>,
+        transcoder: Transcoder,
+        settings: Arc<Settings>,
+        voice: Arc<dyn Voice>,
+        settle: Duration,
+        log: PlayLog,
+        clock: Clock,
+    ) -> Self {
+        let parts = Parts {
+            guilds,
+            voice,
+            log,
+            clock,
+            settle,
+        };
+        Self {
+            library,
+            transcoder,
+            settings,
+            parts: Arc::new(parts),
+            actors: Mutex::default(),
+        }
+    }
+
+    /// Plays a sound of the operator's folder in the asker's voice channel by the guild's mode,
+    /// and logs it once its audio has started. `user_tag` is what the log calls the asker.
+    /// Contract 5.
+    ///
+    /// # Errors
+    /// 403 where the asker is no member, is timed out, may not play, is not in voice, or where the
+    /// bot may not connect or speak; 404 for an unknown sound; 409 for one that cannot be played,
+    /// was stopped or replaced before it began, or found the queue full; 502 and 504 for Discord's
+    /// voice. Nothing is logged then.
+    pub async fn play(&self, asker: Asker, user_tag: String, sound: &str) -> Result<Play, Error> {
+        let settings = self.check(&asker).await?;
+        let channel = self.voice_channel(&asker)?;
+        let file = self.library.find(sound).ok_or(Error::NotFound(
+            "there is no sound of this name, see the list of sounds",
+        ))?;
+        self.check_bot_rights(asker.guild, channel)?;
+        let audio = self.transcoder.prepare(&file.path).await?;
+        let order = Order {
+            channel,
+            sound: file.stem.clone(),
+            audio,
+            user: asker.user,
+            user_tag,
+        };
+        let actor = self.actor(asker.guild, settings);
+        let (position, logged) = match actor.ask(|reply| Command::Play(order, reply)).await? {
+            Outcome::Started(commit) => {
+                (0, matches!(timeout(COMMIT_WAIT, commit).await, Ok(Ok(()))))
+            }
+            Outcome::Queued(position) => (position, false),
+        };
+        Ok(Play {
+            channel,
+            sound: file.stem.clone(),
+            position,
+            logged,
+        })
+    }
+
+    /// Goes into the asker's voice channel without playing anything.
+    ///
+    /// # Errors
+    /// As for [`play`](Self::play).
+    pub async fn join(&self, asker: &Asker) -> Result<PlayerState, Error> {
+        let settings = self.check(asker).await?;
+        let channel = self.voice_channel(asker)?;
+        self.check_bot_rights(asker.guild, channel)?;
+        let actor = self.actor(asker.guild, settings);
+        actor.ask(|reply| Command::Join(channel, reply)).await?;
+        self.state(asker.guild).await
+    }
+
+    /// Stops what plays in the guild and drops what waits; the bot stays in its channel.
+    ///
+    /// # Errors
+    /// 403 as for [`play`](Self::play).
+    pub async fn stop(&self, asker: &Asker) -> Result<PlayerState, Error> {
+        self.command(asker, Command::Stop).await
+    }
+
+    /// Ends what plays; what waits comes next.
+    ///
+    /// # Errors
+    /// 403 as for [`play`](Self::play).
+    pub async fn skip(&self, asker: &Asker) -> Result<PlayerState, Error> {
+        self.command(asker, Command::Skip).await
+    }
+
+    /// Leaves the guild's voice channel.
+    ///
+    /// # Errors
+    /// 403 as for [`play`](Self::play).
+    pub async fn leave(&self, asker: &Asker) -> Result<PlayerState, Error> {
+        self.command(asker, Command::Leave).await
+    }
+
+    /// Sets how loud everything is in the guild, now and from now on.
+    ///
+    /// # Errors
+    /// 403 as for [`play`](Self::play); the database's. Nothing has changed then.
+    pub async fn set_volume(&self, asker: &Asker, volume: Volume) -> Result<PlayerState, Error> {
+        self.check(asker).await?;
+        self.voice_channel(asker)?;
+        self.change_settings(asker.guild, move |settings| settings.volume = volume)
+            .await?;
+        self.state(asker.guild).await
+    }
+
+    /// Changes what a guild has chosen; the caller has checked that the asker may. What plays
+    /// follows at once.
+    ///
+    /// # Errors
+    /// The database's; nothing has changed then.
+    pub async fn change_settings(
+        &self,
+        guild: GuildId,
+        change: impl FnOnce(&mut GuildSettings) + Send + 'static,
+    ) -> Result<Arc<GuildSettings>, Error> {
+        let settings = self.settings.update(guild, change).await?;
+        if let Some(actor) = self.find_actor(guild) {
+            let _has_ended = actor
+                .commands
+                .send(Command::Settings(Arc::clone(&settings)))
+                .await;
+        }
+        Ok(settings)
+    }
+
+    /// Somebody came into or left a voice channel of the guild.
+    pub fn voice_changed(&self, guild: GuildId) {
+        if let Some(actor) = self.find_actor(guild) {
+            // Where it is so busy that there is no room, it looks by itself.
+            let _looks_anyway = actor.commands.try_send(Command::Look);
+        }
+    }
+
+    /// The player of a guild; the caller has checked that the asker may see it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn state(&self, guild: GuildId) -> Result<PlayerState, Error> {
+        let channel = self.parts.voice.channel(guild);
+        let Some(actor) = self.find_actor(guild) else {
+            let settings = self.settings.get(guild).await?;
+            return Ok(PlayerState {
+                channel,
+                state: channel.map_or(State::Idle, |_| State::Ready),
+                reason: None,
+                playing: Vec::new(),
+                queue: Vec::new(),
+                volume: settings.volume,
+                mode: settings.mode,
+            });
+        };
+        let view = actor.view.borrow().clone();
+        let state = match view.state {
+            busy @ (State::Joining | State::Securing) => busy,
+            _ if !view.playing.is_empty() => State::Playing,
+            _ if channel.is_some() => State::Ready,
+            ended => ended,
+        };
+        let is_told = matches!(state, State::Lost | State::Refused);
+        Ok(PlayerState {
+            channel,
+            state,
+            reason: view.reason.filter(|_| is_told),
+            playing: view.playing,
+            queue: view.queue,
+            volume: view.settings.volume,
+            mode: view.settings.mode,
+        })
+    }
+
+    async fn command(
+        &self,
+        asker: &Asker,
+        command: impl FnOnce(tokio::sync::oneshot::Sender<Result<(), Error>>) -> Command,
+    ) -> Result<PlayerState, Error> {
+        let settings = self.check(asker).await?;
+        self.voice_channel(asker)?;
+        self.actor(asker.guild, settings).ask(command).await?;
+        self.state(asker.guild).await
+    }
+
+    async fn check(&self, asker: &Asker) -> Result<Arc<GuildSettings>, Error> {
+        let guilds = &self.parts.guilds;
+        let member = match &asker.member {
+            Some(member) => member.clone(),
+            None => guilds.get_member(asker.guild, asker.user).await?,
+        };
+        if member
+            .timed_out_until_ms
+            .is_some_and(|until| until > self.parts.clock.now_ms())
+        {
+            return Err(Error::Forbidden("you are timed out in this guild"));
+        }
+        let settings = self.settings.get(asker.guild).await?;
+        settings.check_dj(&member.roles)?;
+        Ok(settings)
+    }
+
+    fn voice_channel(&self, asker: &Asker) -> Result<ChannelId, Error> {
+        self.parts
+            .guilds
+            .gateway()
+            .voice_channel(asker.guild, asker.user)
+            .ok_or(Error::Forbidden(
+                "you need to be in a voice channel to perform this command",
+            ))
+    }
+
+    fn check_bot_rights(&self, guild: GuildId, channel: ChannelId) -> Result<(), Error> {
+        self.parts.guilds.gateway().may_speak(guild, channel).map_err(|missing| match missing {
+            MissingRight::Connect => Error::Forbidden(
+                "the bot may not join your voice channel, give it the Connect permission there",
+            ),
+            MissingRight::Speak => Error::Forbidden(
+                "the bot may not speak in your voice channel, give it the Speak permission there",
+            ),
+        })
+    }
+
+    /// The guild's player, started if it has not been before.
+    fn actor(&self, guild: GuildId, settings: Arc<GuildSettings>) -> Handle {
+        let mut actors = self.actors.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = || actor::start(guild, Arc::clone(&self.parts), settings);
+        actors.entry(guild).or_insert_with(start).clone()
+    }
+
+    fn find_actor(&self, guild: GuildId) -> Option<Handle> {
+        let actors = self.actors.lock().unwrap_or_else(PoisonError::into_inner);
+        actors.get(&guild).cloned()
+    }
+}

@@ -1,0 +1,208 @@
+//! What each guild has chosen for its player. The player asks for every play; the commands and
+//! routes that change it come through [`Settings::update`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::future::Cache;
+use tokio::sync::Mutex;
+
+use crate::db::{Db, guilds};
+use crate::error::Error;
+use crate::ids::{GuildId, RoleId};
+
+/// Guilds whose settings are remembered; others are read again.
+const REMEMBERED_MAX: u64 = 10_000;
+/// Loudest volume, in percent. Contract 5.
+const VOLUME_MAX: u16 = 200;
+/// How long the bot stays alone in a channel unless the guild says otherwise.
+const LEAVE_AFTER: Duration = Duration::from_mins(1);
+
+/// What a play does to the sounds before it. Contract 5.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// It ends them.
+    Replace,
+    /// It waits for them.
+    Queue,
+    /// It is heard along with them.
+    Overlap,
+}
+
+impl Mode {
+    /// The mode as callers name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Replace => "replace",
+            Self::Queue => "queue",
+            Self::Overlap => "overlap",
+        }
+    }
+
+    fn to_db(self) -> i16 {
+        match self {
+            Self::Replace => 0,
+            Self::Queue => 1,
+            Self::Overlap => 2,
+        }
+    }
+
+    fn from_db(number: i16) -> Self {
+        match number {
+            1 => Self::Queue,
+            2 => Self::Overlap,
+            _ => Self::Replace,
+        }
+    }
+}
+
+/// A volume in percent: 0 to 200, where 100 leaves sounds as they were prepared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Volume(u16);
+
+impl Volume {
+    /// Sounds as they were prepared.
+    pub const FULL: Self = Self(100);
+
+    /// A volume of so many percent; `None` above 200.
+    pub fn new(percent: u16) -> Option<Self> {
+        (percent <= VOLUME_MAX).then_some(Self(percent))
+    }
+
+    /// Percent, 0 to 200.
+    pub fn percent(self) -> u16 {
+        self.0
+    }
+
+    /// What samples are multiplied with.
+    pub fn factor(self) -> f32 {
+        f32::from(self.0) / 100.0
+    }
+}
+
+/// What a guild has chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuildSettings {
+    /// What a play does to the sounds before it.
+    pub mode: Mode,
+    /// How loud everything is.
+    pub volume: Volume,
+    /// How long the bot stays alone in a channel, in whole seconds; `None`: for ever.
+    pub leave_after: Option<Duration>,
+    /// Roles of which a member needs one to play; none: everybody may.
+    pub dj_roles: Vec<RoleId>,
+    /// Roles that may not play, whatever other roles their members have.
+    pub blocked_roles: Vec<RoleId>,
+}
+
+impl Default for GuildSettings {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Replace,
+            volume: Volume::FULL,
+            leave_after: Some(LEAVE_AFTER),
+            dj_roles: Vec::new(),
+            blocked_roles: Vec::new(),
+        }
+    }
+}
+
+impl GuildSettings {
+    /// Passes when a member with these roles may play, stop, skip, join, leave and set the volume.
+    ///
+    /// # Errors
+    /// 403 with what is in the way. Contract 2.
+    pub fn check_dj(&self, roles: &[RoleId]) -> Result<(), Error> {
+        let has_one_of = |wanted: &[RoleId]| wanted.iter().any(|role| roles.contains(role));
+        if has_one_of(&self.blocked_roles) {
+            return Err(Error::Forbidden("one of your roles may not play sounds"));
+        }
+        if self.dj_roles.is_empty() || has_one_of(&self.dj_roles) {
+            return Ok(());
+        }
+        Err(Error::Forbidden("you need a DJ role to play sounds"))
+    }
+
+    fn from_row(row: guilds::Row) -> Self {
+        let volume = u16::try_from(row.volume).ok().and_then(Volume::new);
+        let leave_after = row.leave_after_s.map(|s| u64::try_from(s).unwrap_or(0));
+        Self {
+            mode: Mode::from_db(row.mode),
+            volume: volume.unwrap_or(Volume::FULL),
+            leave_after: leave_after.map(Duration::from_secs),
+            dj_roles: row.dj_roles,
+            blocked_roles: row.blocked_roles,
+        }
+    }
+
+    fn to_row(&self) -> guilds::Row {
+        let leave_after_s = self.leave_after.map(|after| after.as_secs());
+        guilds::Row {
+            mode: self.mode.to_db(),
+            volume: i16::try_from(self.volume.percent()).unwrap_or(i16::MAX),
+            leave_after_s: leave_after_s.map(|s| i32::try_from(s).unwrap_or(i32::MAX)),
+            dj_roles: self.dj_roles.clone(),
+            blocked_roles: self.blocked_roles.clone(),
+        }
+    }
+}
+
+/// The settings of all guilds.
+pub struct Settings {
+    db: Db,
+    known: Cache<GuildId, Arc<GuildSettings>>,
+    /// Held from reading a row to remembering it, so that an older one is not remembered last.
+    remembering: Mutex<()>,
+}
+
+impl Settings {
+    /// Settings kept in a database.
+    pub fn new(db: Db) -> Self {
+        Self {
+            db,
+            known: Cache::new(REMEMBERED_MAX),
+            remembering: Mutex::default(),
+        }
+    }
+
+    /// What a guild has chosen; the defaults where it has chosen nothing.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn get(&self, guild: GuildId) -> Result<Arc<GuildSettings>, Error> {
+        if let Some(known) = self.known.get(&guild).await {
+            return Ok(known);
+        }
+        let _one_at_a_time = self.remembering.lock().await;
+        let row = self.db.quick(move |conn| guilds::find(conn, guild)).await?;
+        let settings = Arc::new(row.map(GuildSettings::from_row).unwrap_or_default());
+        self.known.insert(guild, Arc::clone(&settings)).await;
+        Ok(settings)
+    }
+
+    /// Changes what a guild has chosen; returns what it is now. Changes of one guild that come at
+    /// once are made one after the other.
+    ///
+    /// # Errors
+    /// The database's; nothing has changed then.
+    pub async fn update(
+        &self,
+        guild: GuildId,
+        change: impl FnOnce(&mut GuildSettings) + Send + 'static,
+    ) -> Result<Arc<GuildSettings>, Error> {
+        let _one_at_a_time = self.remembering.lock().await;
+        let changed = self
+            .db
+            .write(move |conn| {
+                let row = guilds::find(conn, guild)?;
+                let mut settings = row.map(GuildSettings::from_row).unwrap_or_default();
+                change(&mut settings);
+                guilds::upsert(conn, guild, &settings.to_row())?;
+                Ok(settings)
+            })
+            .await?;
+        let changed = Arc::new(changed);
+        self.known.insert(guild, Arc::clone(&changed)).await;
+        Ok(changed)
+    }
+}
