@@ -179,6 +179,7 @@ fn start_server(sim: &Sim, web: &str, folder: &TempDir, authority: &Path) -> io:
         .env("YURI_DATA_DIR", folder.path().join("data"))
         .env("YURI_SOUNDS__DIR", folder.path().join("sounds"))
         .env("YURI_DISCORD__API_URL", sim.api_url())
+        .env("YURI_DISCORD__CONNECT_TO", sim.https_addr().to_string())
         .env("YURI_DISCORD__BOT_TOKEN", application.bot_token)
         .env("YURI_DISCORD__CLIENT_ID", application.id.to_string())
         .env("YURI_DISCORD__CLIENT_SECRET", application.client_secret)

@@ -124,7 +124,7 @@ async fn discord_out_of_reach_is_waited_for_and_can_be_stopped() {
     let stage = Stage::start().await;
     let mut config = stage.app.config.discord.clone();
     // Nothing listens there.
-    config.api_url = "http://127.0.0.1:9".to_owned();
+    config.connect_to = Some(([127, 0, 0, 1], 9).into());
     let bot = Arc::new(Bot::new(&config, yuri::discord::client(&config).unwrap()));
     let (stop, stopped) = watch::channel(false);
     let (player, library) = (

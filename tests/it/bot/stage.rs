@@ -78,13 +78,15 @@ impl Stage {
 
     /// The same with settings, by their variables.
     pub(super) async fn start_with(settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = child::authority_path();
+        let authority = authority.unwrap_or_else(|| folder.path().join("ca.pem"));
         let simulated = Settings {
             world: world(),
-            authority_path: child::authority_path(),
+            authority_path: Some(authority.clone()),
             ..Settings::default()
         };
         let sim = Sim::start(simulated).await.unwrap();
-        let folder = tempfile::tempdir().unwrap();
         let sounds = folder.path().join("sounds");
         fs::create_dir(&sounds).unwrap();
         for tone in fs::read_dir(fixtures()).unwrap() {
@@ -100,6 +102,8 @@ impl Stage {
             ("YURI_SOUNDS__DIR", sounds.display().to_string()),
             ("YURI_DISCORD__VOICE_SETTLE_MS", "0".to_owned()),
             ("YURI_DISCORD__API_URL", sim.api_url()),
+            ("YURI_DISCORD__CONNECT_TO", sim.https_addr().to_string()),
+            ("SSL_CERT_FILE", authority.display().to_string()),
             ("YURI_DISCORD__BOT_TOKEN", application.bot_token),
             ("YURI_DISCORD__CLIENT_ID", application.id.to_string()),
             ("YURI_DISCORD__CLIENT_SECRET", application.client_secret),

@@ -105,8 +105,10 @@ impl Setup {
     /// The same with a clock of the test's.
     pub async fn start_at(mut self, clock: Clock) -> Server {
         let sim = if self.sim {
+            let authority = child::authority_path();
+            let authority = authority.unwrap_or_else(|| self.folder.path().join("ca.pem"));
             let settings = Settings {
-                authority_path: child::authority_path(),
+                authority_path: Some(authority.clone()),
                 ..Settings::default()
             };
             let sim = Sim::start(settings).await.unwrap();
@@ -117,6 +119,8 @@ impl Setup {
             self.settings.extend(
                 [
                     ("YURI_DISCORD__API_URL", sim.api_url()),
+                    ("YURI_DISCORD__CONNECT_TO", sim.https_addr().to_string()),
+                    ("SSL_CERT_FILE", authority.display().to_string()),
                     ("YURI_DISCORD__BOT_TOKEN", application.bot_token),
                     ("YURI_DISCORD__CLIENT_ID", application.id.to_string()),
                     ("YURI_DISCORD__CLIENT_SECRET", application.client_secret),
