@@ -38,38 +38,65 @@ async fn a_login_is_told_of_its_guilds() {
 async fn wrong_clients_are_closed_with_discords_codes() {
     let sim = sim().await;
     let token = sim.application().bot_token;
-    let after_login: [(&str, u16); 5] = [
+    let after_login = [
         (r#"{"op":2,"d":{"token":"x","intents":1}}"#, 4005),
-        (r#"{"op":99,"d":null}"#, 4001),
-        (r#"{"op":4,"d":{"guild_id":"x"}}"#, 4002),
-        (r#"{"op":8,"d":{}}"#, 4002),
+        (
+            r#"{"op":6,"d":{"token":"x","session_id":"x","seq":1}}"#,
+            4005,
+        ),
+        (r#"{"op":0,"d":null}"#, 4001),
+        (r#"{"op":5,"d":null}"#, 4001),
+        (r#"{"op":7,"d":null}"#, 4001),
+        (r#"{"op":9,"d":null}"#, 4001),
+        (r#"{"op":10,"d":null}"#, 4001),
+        (r#"{"op":11,"d":null}"#, 4001),
+        (r#"{"op":99}"#, 4001),
         (r#"{"op":1,"d":"x"}"#, 4002),
+        (r#"{"op":1,"d":-1}"#, 4002),
+        (r#"{"op":1,"d":1.5}"#, 4002),
+        (r#"{"op":3}"#, 4002),
+        (r#"{"op":4,"d":null}"#, 4002),
+        (r#"{"op":4,"d":{"guild_id":"x"}}"#, 4002),
+        (r#"{"op":4,"d":{"guild_id":"1","channel_id":[]}}"#, 4002),
+        (r#"{"op":4,"d":{"guild_id":"1","self_mute":1}}"#, 4002),
+        (r#"{"op":8,"d":{}}"#, 4002),
+        (r#"{"op":31,"d":{"guild_ids":"1"}}"#, 4002),
+        (r#"{"op":31,"d":{"guild_ids":["x"]}}"#, 4002),
     ];
     for (text, code) in after_login {
         let (mut socket, _) = log_in(&sim, INTENTS).await;
         socket.send_text(text).await;
         assert_eq!(socket.closed().await, code, "{text}");
     }
-    let shard = format!(r#"{{"op":2,"d":{{"token":"{token}","intents":1,"shard":[1,1]}}}}"#);
-    let intents = format!(
-        r#"{{"op":2,"d":{{"token":"{token}","intents":{}}}}}"#,
-        1_u64 << 40
-    );
+    let identify = |rest: &str| format!(r#"{{"op":2,"d":{{"token":"{token}"{rest}}}}}"#);
     let long = format!(r#"{{"op":1,"d":"{}"}}"#, "x".repeat(5_000));
-    let before_login: [(&str, u16); 10] = [
+    let before_login = [
         ("", 4002),
         ("[]", 4002),
-        ("{\"op\":\"x\"}", 4002),
+        ("null", 4002),
+        ("{}", 4002),
+        (r#"{"op":"x"}"#, 4002),
+        (r#"{"op":-1}"#, 4002),
         (&long, 4002),
+        (r#"{"op":2}"#, 4002),
+        (r#"{"op":2,"d":{}}"#, 4002),
+        (r#"{"op":2,"d":{"token":1,"intents":1}}"#, 4002),
+        (r#"{"op":6,"d":{"token":"x","session_id":"x"}}"#, 4002),
+        (r#"{"op":3,"d":{}}"#, 4003),
+        (r#"{"op":4,"d":{}}"#, 4003),
+        (r#"{"op":8,"d":{}}"#, 4003),
+        (r#"{"op":31,"d":{}}"#, 4003),
+        (r#"{"op":99}"#, 4001),
         (r#"{"op":2,"d":{"token":"wrong","intents":1}}"#, 4004),
         (
             r#"{"op":6,"d":{"token":"wrong","session_id":"x","seq":1}}"#,
             4004,
         ),
-        (r#"{"op":4,"d":{}}"#, 4003),
-        (r#"{"op":2,"d":{}}"#, 4002),
-        (&shard, 4010),
-        (&intents, 4013),
+        (&identify(r#","intents":1,"shard":[1,1]"#), 4010),
+        (&identify(r#","intents":1099511627776"#), 4013),
+        (&identify(r#","intents":-1"#), 4013),
+        (&identify(r#","intents":"1""#), 4013),
+        (&identify(""), 4013),
     ];
     for (text, code) in before_login {
         let mut socket = connect(&sim).await;

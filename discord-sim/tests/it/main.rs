@@ -12,6 +12,7 @@ mod gateway_interruptions;
 mod gateway_limits;
 mod gateway_members;
 mod gateway_presence;
+mod gateway_replay;
 mod gateway_transport;
 mod https;
 mod interactions;

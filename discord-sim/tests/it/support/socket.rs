@@ -154,15 +154,26 @@ impl Socket {
 
     /// Waits until the connection ends; the close frame, if there is one, and the code and
     /// reason in that.
-    pub(crate) async fn ended(mut self) -> Option<Option<(u16, String)>> {
+    pub(crate) async fn ended(self) -> Option<Option<(u16, String)>> {
+        self.rest().await.1
+    }
+
+    /// All payloads in text frames until the connection ends, and its end as
+    /// [`ended`](Socket::ended) tells it.
+    pub(crate) async fn rest(mut self) -> (Vec<Value>, Option<Option<(u16, String)>>) {
+        let mut payloads = Vec::new();
         loop {
             let message = tokio::time::timeout(super::PATIENCE, self.stream.next()).await;
             match message.expect("an end in time") {
+                Some(Ok(Message::Text(text))) => {
+                    payloads.push(serde_json::from_str(&text).unwrap());
+                }
                 Some(Ok(Message::Close(frame))) => {
-                    return Some(frame.map(|f| (f.code.into(), f.reason.to_string())));
+                    let frame = frame.map(|frame| (frame.code.into(), frame.reason.to_string()));
+                    return (payloads, Some(frame));
                 }
                 Some(Ok(_)) => {}
-                Some(Err(_)) | None => return None,
+                Some(Err(_)) | None => return (payloads, None),
             }
         }
     }
