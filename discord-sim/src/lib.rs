@@ -61,12 +61,14 @@ mod voice;
 mod websocket;
 mod world;
 
+pub use audio::dave::group::DaveGroup;
 pub use error::SimError;
 pub use heard::{Audio, Frame, Heard, Utterance};
 pub use protocol::gateway_limits::GatewayLimits;
 pub use protocol::rtp::Mode;
 pub use settings::{Settings, StartError};
 pub use sim::{GuildView, Sim};
+pub use state::dave::Dave;
 pub use state::interactions::{Choice, Reply};
 pub use state::tickets::VoiceEnd;
 pub use state::{Authorization, ConnectionRefusal, Interruption, LoginRefusal, RequestRecord};

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::audio::dave::group::DaveGroup;
 use crate::heard::recording::Recording;
 use crate::heard::{Heard, Utterance};
 use crate::sim::Sim;
@@ -78,6 +79,42 @@ impl Sim {
             (there && state.tickets.is_connected(guild, bot)).then_some(())
         });
         arrived.await.is_some()
+    }
+
+    /// Waits until what the bot sends in a guild is encrypted end to end, which is when the
+    /// people in its channel can hear it. Never so while it is alone, or while somebody in the
+    /// channel cannot take part.
+    ///
+    /// A bot that has just joined needs some hundredths of a second for it; what it plays
+    /// meanwhile is lost (see [`Heard::unencrypted_frames`]).
+    pub async fn wait_bot_encrypted(&self, guild: u64, timeout: Duration) -> bool {
+        let bot = self.bot;
+        let encrypted = self.shared.wait_for(timeout, |state| {
+            state.is_encrypted(guild, bot).then_some(())
+        });
+        encrypted.await.is_some()
+    }
+
+    /// The end-to-end encryption group of the channel that the bot is in; `None` if its
+    /// clients do not speak DAVE, or the bot is in none.
+    pub fn dave_group(&self, guild: u64) -> Option<DaveGroup> {
+        let bot = self.bot;
+        self.shared
+            .read(|state| state.dave_group(guild, bot).cloned())
+    }
+
+    /// Waits until something is so of that group.
+    pub async fn wait_dave_group(
+        &self,
+        guild: u64,
+        timeout: Duration,
+        mut is_so: impl FnMut(&DaveGroup) -> bool,
+    ) -> bool {
+        let bot = self.bot;
+        let waiting = self.shared.wait_for(timeout, |state| {
+            is_so(state.dave_group(guild, bot)?).then_some(())
+        });
+        waiting.await.is_some()
     }
 
     /// Waits until the bot is in no voice channel of the guild.

@@ -20,4 +20,25 @@ impl Sim {
             .then_some(())
             .ok_or(SimError::NotInVoice { user, guild })
     }
+
+    /// Has the channel that the bot is in begin its end-to-end encryption anew (opcode 24,
+    /// epoch 1): all its clients forget the group they are in and send new key packages.
+    ///
+    /// # Errors
+    ///
+    /// [`SimError::NotInVoice`] if the bot is in no channel of the guild whose clients are in
+    /// a group.
+    pub fn restart_dave(&self, guild: u64) -> Result<(), SimError> {
+        let user = self.bot;
+        let restarted = self.shared.change(|state| {
+            let seat = state
+                .find_guild(guild)
+                .and_then(|entry| entry.voice.get(&user));
+            let channel = seat.map(|seat| seat.channel);
+            channel.is_some_and(|channel| state.restart_dave(channel))
+        });
+        restarted
+            .then_some(())
+            .ok_or(SimError::NotInVoice { user, guild })
+    }
 }

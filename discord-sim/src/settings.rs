@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::protocol::gateway_limits::GatewayLimits;
 use crate::protocol::rtp::Mode;
+use crate::state::dave::Dave;
 use crate::world::World;
 
 /// How a simulator is set up.
@@ -18,6 +19,8 @@ pub struct Settings {
     pub gateway: GatewayLimits,
     /// The encryption modes offered to voice clients.
     pub modes: Vec<Mode>,
+    /// When end-to-end encryption of voice is used.
+    pub dave: Dave,
     /// Where to write the certificate authority (PEM) before `start` returns.
     pub authority_path: Option<PathBuf>,
     /// How much of what a bot sends is kept, counted back from its last packet.
@@ -28,14 +31,15 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// The demo world, ports chosen by the system, Discord's limits, both modes, ten minutes
-    /// of recording, Discord's 13.75 seconds between heartbeats in voice.
+    /// The demo world, ports chosen by the system, Discord's limits, both modes, end-to-end
+    /// encryption offered, ten minutes of recording, Discord's 13.75 seconds between heartbeats in voice.
     fn default() -> Settings {
         Settings {
             port: 0,
             world: World::demo(),
             gateway: GatewayLimits::default(),
             modes: Mode::ALL.to_vec(),
+            dave: Dave::Offered,
             authority_path: None,
             recording: Duration::from_mins(10),
             voice_heartbeat_interval: Duration::from_millis(13_750),
@@ -57,6 +61,9 @@ pub enum StartError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The key that the voice gateway signs proposals to DAVE groups with could not be made.
+    #[error("cannot make the voice gateway's key")]
+    Dave(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The certificate authority could not be made.
     #[error("cannot make a certificate authority")]
     Certificate(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -9,6 +9,7 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
+use crate::audio::dave::Gateway;
 use crate::audio::hub::Hub;
 use crate::authority::Authority;
 use crate::settings::{Settings, StartError};
@@ -62,7 +63,8 @@ impl Sim {
     /// # Errors
     ///
     /// [`StartError::World`] if the world names things that are not in it,
-    /// [`StartError::Listen`] if a port cannot be opened, [`StartError::Certificate`] and
+    /// [`StartError::Listen`] if a port cannot be opened, [`StartError::Dave`] if the voice
+    /// gateway's key cannot be made, [`StartError::Certificate`] and
     /// [`StartError::Authority`] if the certificate authority cannot be made or written.
     pub async fn start(settings: Settings) -> Result<Sim, StartError> {
         settings.world.check().map_err(StartError::World)?;
@@ -97,9 +99,11 @@ impl Sim {
         let voice = VoiceSettings {
             modes: settings.modes,
             heartbeat_interval: settings.voice_heartbeat_interval,
+            dave: settings.dave,
         };
         let (world, gateway) = (settings.world, settings.gateway);
-        let shared = Arc::new(Shared::new(world, ports, gateway, voice, hub));
+        let dave = Gateway::new().map_err(|error| StartError::Dave(Box::new(error)))?;
+        let shared = Arc::new(Shared::new(world, ports, gateway, voice, hub, dave));
 
         let (stopper, stop) = Stopper::new();
         let audio = shared.clone();

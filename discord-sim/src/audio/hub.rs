@@ -4,23 +4,21 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
 
+use super::link::{Link, SharedRecording, lock};
 use crate::heard::recording::Recording;
-use crate::protocol::rtp::{Cipher, Header};
+use crate::protocol::rtp::Header;
 use crate::stop::Stop;
 
 /// An IP discovery packet, request and answer alike.
 const DISCOVERY: usize = 74;
 /// Longer than any packet that arrives over Ethernet.
 const LONGEST_PACKET: usize = 2048;
-
-/// A recording that a connection writes and observers read.
-type SharedRecording = Arc<Mutex<Recording>>;
 
 /// All audio connections and recordings of a simulator.
 #[derive(Debug)]
@@ -35,21 +33,6 @@ pub(crate) struct Hub {
 struct Links {
     by_ssrc: HashMap<u32, Weak<Link>>,
     last_ssrc: u32,
-}
-
-/// One voice connection's audio: who sends it, how it is encrypted, where it goes.
-#[derive(Debug)]
-pub(crate) struct Link {
-    pub(crate) ssrc: u32,
-    cipher: Mutex<Option<Cipher>>,
-    recording: SharedRecording,
-}
-
-impl Link {
-    /// Sets the key; packets before that are not counted at all.
-    pub(crate) fn set_cipher(&self, cipher: Cipher) {
-        *lock(&self.cipher) = Some(cipher);
-    }
 }
 
 impl Hub {
@@ -69,11 +52,7 @@ impl Hub {
         let mut links = lock(&self.links);
         links.by_ssrc.retain(|_, link| link.strong_count() > 0);
         links.last_ssrc += 1;
-        let link = Arc::new(Link {
-            ssrc: links.last_ssrc,
-            cipher: Mutex::default(),
-            recording,
-        });
+        let link = Arc::new(Link::new(links.last_ssrc, recording));
         links.by_ssrc.insert(link.ssrc, Arc::downgrade(&link));
         link
     }
@@ -124,19 +103,9 @@ impl Hub {
         }
         let header = Header::parse(packet)?;
         let link = self.find(header.ssrc)?;
-        let opened = match &*lock(&link.cipher) {
-            Some(cipher) => cipher.open(header, packet),
-            None => return None,
-        };
-        let arrival = Instant::now();
-        {
-            let mut recording = lock(&link.recording);
-            match opened {
-                Some(opus) => recording.add(header, &opus, arrival),
-                None => recording.add_undecryptable(),
-            }
+        if link.receive(header, packet, Instant::now()) {
+            self.heard.send_modify(|count| *count += 1);
         }
-        self.heard.send_modify(|count| *count += 1);
         None
     }
 
@@ -174,10 +143,6 @@ fn discovery_answer(ssrc: u32, from: SocketAddr) -> Vec<u8> {
 
 fn ip_text(ip: IpAddr) -> String {
     ip.to_canonical().to_string()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -2,4 +2,6 @@
 //!
 //! Started by [`Sim::start`](crate::Sim::start); the state holds its links.
 
+pub(crate) mod dave;
 pub(crate) mod hub;
+pub(crate) mod link;

@@ -137,6 +137,9 @@ fn summary(heard: &Heard) -> Value {
         "sequence_breaks": heard.sequence_breaks,
         "timestamp_breaks": heard.timestamp_breaks,
         "decrypt_failures": heard.decrypt_failures,
+        "encrypted_frames": heard.encrypted_frames,
+        "unencrypted_frames": heard.unencrypted_frames,
+        "undecryptable_frames": heard.undecryptable_frames,
         "duration_ms": heard.duration().as_millis(),
         "utterances": heard.utterances.iter().map(sound).collect::<Vec<_>>(),
     })

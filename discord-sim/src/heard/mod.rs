@@ -32,7 +32,8 @@ pub struct Frame {
 /// [`Settings::recording`](crate::Settings) are left out.
 #[derive(Clone, Debug, Default)]
 pub struct Heard {
-    /// Packets that were decrypted, silence included.
+    /// Packets that were heard, silence included: opened with the connection's key and, where
+    /// they are encrypted end to end, by someone in the channel.
     pub packets: usize,
     /// Those of them that were Opus silence frames.
     pub silence_frames: usize,
@@ -42,6 +43,16 @@ pub struct Heard {
     pub timestamp_breaks: usize,
     /// Packets that the connection's key did not open.
     pub decrypt_failures: usize,
+    /// Frames that were encrypted end to end (DAVE), heard or not.
+    pub encrypted_frames: usize,
+    /// Frames that came in the clear although end-to-end encryption was in force. Nobody hears
+    /// them, as no real client would play them: they are in no sound and not in `packets`.
+    /// A bot sends such frames if it plays before it has joined the channel's group.
+    pub unencrypted_frames: usize,
+    /// Those of the encrypted frames that nobody in the channel could decrypt; they are in no
+    /// sound and not in `packets`. While no people are in the channel, only bots, this is
+    /// what becomes of every encrypted frame: it is counted, and nobody can decode it.
+    pub undecryptable_frames: usize,
     /// When the first packet arrived.
     pub first_packet: Option<Instant>,
     /// When the last packet arrived.

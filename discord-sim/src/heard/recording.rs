@@ -91,8 +91,23 @@ impl Recording {
     }
 
     /// Counts a packet that the connection's key does not open.
-    pub(crate) fn add_undecryptable(&mut self) {
+    pub(crate) fn add_unopened(&mut self) {
         self.totals.decrypt_failures += 1;
+    }
+
+    /// Counts a frame that is encrypted end to end.
+    pub(crate) fn add_encrypted(&mut self) {
+        self.totals.encrypted_frames += 1;
+    }
+
+    /// Counts a frame that should have been encrypted end to end and was not.
+    pub(crate) fn add_unencrypted(&mut self) {
+        self.totals.unencrypted_frames += 1;
+    }
+
+    /// Counts a frame that nobody in the channel has the key to.
+    pub(crate) fn add_undecryptable(&mut self) {
+        self.totals.undecryptable_frames += 1;
     }
 
     /// The connection has ended, and with it whatever was being said.

@@ -32,6 +32,15 @@ impl Version {
 pub(crate) enum Message {
     /// Opcode and data.
     Json(u8, Value),
+    /// Opcode and body, as DAVE's larger messages are sent.
+    Binary(u8, Vec<u8>),
+}
+
+/// A message as it goes over the WebSocket.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Framed {
+    Text(String),
+    Binary(Vec<u8>),
 }
 
 impl Message {
@@ -47,15 +56,27 @@ impl Message {
     }
 
     /// The message with its number, where the version has numbers.
-    pub(crate) fn frame(&self, version: Version, sequence: u16) -> String {
-        let Message::Json(op, data) = self;
-        // By hand, because the data can be large and need not be copied.
-        let mut text = format!("{{\"op\":{op},\"d\":{data}");
-        if version.is_numbered() {
-            let _ = write!(text, ",\"seq\":{sequence}");
+    pub(crate) fn frame(&self, version: Version, sequence: u16) -> Framed {
+        match self {
+            Message::Json(op, data) => {
+                // By hand, because the data can be large and need not be copied.
+                let mut text = format!("{{\"op\":{op},\"d\":{data}");
+                if version.is_numbered() {
+                    let _ = write!(text, ",\"seq\":{sequence}");
+                }
+                text.push('}');
+                Framed::Text(text)
+            }
+            Message::Binary(op, body) => {
+                let mut bytes = Vec::with_capacity(3 + body.len());
+                if version.is_numbered() {
+                    bytes.extend(sequence.to_be_bytes());
+                }
+                bytes.push(*op);
+                bytes.extend(body);
+                Framed::Binary(bytes)
+            }
         }
-        text.push('}');
-        text
     }
 }
 
@@ -77,10 +98,19 @@ mod tests {
     fn the_eighth_version_numbers_its_messages() {
         let [four, eight] = ["4", "8"].map(|text| Version::parse(text).unwrap());
         let json = Message::Json(13, json!({ "user_id": "7" }));
-        assert_eq!(json.frame(four, 258), r#"{"op":13,"d":{"user_id":"7"}}"#);
+        assert_eq!(
+            json.frame(four, 258),
+            Framed::Text(r#"{"op":13,"d":{"user_id":"7"}}"#.to_owned())
+        );
         assert_eq!(
             json.frame(eight, 258),
-            r#"{"op":13,"d":{"user_id":"7"},"seq":258}"#
+            Framed::Text(r#"{"op":13,"d":{"user_id":"7"},"seq":258}"#.to_owned())
+        );
+        let binary = Message::Binary(25, vec![7, 8]);
+        assert_eq!(binary.frame(four, 258), Framed::Binary(vec![25, 7, 8]));
+        assert_eq!(
+            binary.frame(eight, 258),
+            Framed::Binary(vec![1, 2, 25, 7, 8])
         );
     }
 }

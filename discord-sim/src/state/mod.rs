@@ -4,6 +4,7 @@
 //! lock is only ever held inside a closure that cannot await.
 
 mod channels;
+pub(crate) mod dave;
 mod dispatch;
 pub(crate) mod grants;
 mod greeting;
@@ -24,7 +25,7 @@ pub(crate) mod tickets;
 mod voice;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
@@ -33,6 +34,7 @@ use tokio::time::Instant;
 pub use interruptions::{ConnectionRefusal, Interruption, LoginRefusal};
 pub use journal::{Authorization, RequestRecord};
 
+use dave::{Dave, Desks};
 use grants::Grants;
 use interactions::Interactions;
 use interruptions::Refusals;
@@ -41,6 +43,7 @@ use sessions::Sessions;
 use starts::Starts;
 use tickets::Tickets;
 
+use crate::audio::dave::Gateway;
 use crate::audio::hub::Hub;
 use crate::protocol::gateway_limits::GatewayLimits;
 use crate::protocol::rtp::Mode;
@@ -63,6 +66,7 @@ pub(crate) struct Ports {
 pub(crate) struct VoiceSettings {
     pub(crate) modes: Vec<Mode>,
     pub(crate) heartbeat_interval: Duration,
+    pub(crate) dave: Dave,
 }
 
 /// What all parts of a running simulator share.
@@ -71,6 +75,8 @@ pub(crate) struct Shared {
     pub(crate) ports: Ports,
     pub(crate) voice: VoiceSettings,
     pub(crate) hub: Hub,
+    /// The voice gateway as a sender of proposals to DAVE groups.
+    pub(crate) dave_gateway: Arc<Gateway>,
     state: Mutex<State>,
     version: watch::Sender<u64>,
 }
@@ -82,12 +88,14 @@ impl Shared {
         limits: GatewayLimits,
         voice: VoiceSettings,
         hub: Hub,
+        dave_gateway: Gateway,
     ) -> Shared {
-        let state = Mutex::new(State::new(world, ports, limits));
+        let state = Mutex::new(State::new(world, ports, limits, voice.dave));
         Shared {
             ports,
             voice,
             hub,
+            dave_gateway: Arc::new(dave_gateway),
             state,
             version: watch::Sender::new(0),
         }
@@ -143,6 +151,7 @@ pub(crate) struct State {
     pub(crate) refusals: Refusals,
     starts: Starts,
     pub(crate) tickets: Tickets,
+    desks: Desks,
     pub(crate) grants: Grants,
     pub(crate) commands: Registry,
     pub(crate) interactions: Interactions,
@@ -154,7 +163,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    fn new(world: World, ports: Ports, limits: GatewayLimits) -> State {
+    fn new(world: World, ports: Ports, limits: GatewayLimits, dave: Dave) -> State {
         State {
             users: world
                 .users
@@ -168,6 +177,7 @@ impl State {
             starts: Starts::default(),
             refusals: Refusals::default(),
             tickets: Tickets::default(),
+            desks: Desks::new(dave),
             grants: Grants::default(),
             commands: Registry::default(),
             interactions: Interactions::default(),

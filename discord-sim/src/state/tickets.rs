@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicU16;
 use tokio::sync::mpsc;
 
 use super::outbox::{KEPT, Numbered, Outbox};
-use crate::audio::hub::Link;
+use crate::audio::link::Link;
 use crate::protocol::voice_message::Message;
 use crate::protocol::{Code, voice_close as close};
 use crate::world::random_text;
@@ -48,6 +48,7 @@ impl From<Code> for VoiceEnd {
 pub(crate) struct Tickets {
     by_seat: BTreeMap<(u64, u64), Ticket>,
     connections: u64,
+    sessions: u64,
 }
 
 #[derive(Debug)]
@@ -58,9 +59,19 @@ struct Ticket {
     outlet: Option<mpsc::Sender<Order>>,
     outbox: Outbox,
     connection: u64,
-    link: Option<Arc<Link>>,
-    /// Whether the link was opened with this ticket, not with the one before it.
+    session: Option<Session>,
+    /// Whether the session was begun with this ticket, not with the one before it.
     ready: bool,
+}
+
+/// What a client has from the choice of a protocol on.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    pub(crate) number: u64,
+    pub(crate) channel: u64,
+    pub(crate) link: Arc<Link>,
+    /// The version of DAVE that the client was told of, if it speaks DAVE at all.
+    pub(crate) dave: Option<u16>,
 }
 
 impl Ticket {
@@ -99,21 +110,27 @@ impl Tickets {
     /// Makes a new ticket in place of an older one; returns its token.
     ///
     /// A connection opened with the older ticket stays until the client leaves it.
-    pub(crate) fn issue(&mut self, guild: u64, user: u64, channel: u64, session: &str) -> String {
+    pub(crate) fn issue(
+        &mut self,
+        guild: u64,
+        user: u64,
+        channel: u64,
+        session_id: &str,
+    ) -> String {
         let token = random_text(16).to_ascii_lowercase();
         let old = self.by_seat.remove(&(guild, user));
-        let (outlet, outbox, connection, link) = old
+        let (outlet, outbox, connection, session) = old
             .map_or((None, Outbox::default(), 0, None), |old| {
-                (old.outlet, old.outbox, old.connection, old.link)
+                (old.outlet, old.outbox, old.connection, old.session)
             });
         let ticket = Ticket {
             token: token.clone(),
-            session_id: session.to_owned(),
+            session_id: session_id.to_owned(),
             channel,
             outlet,
             outbox,
             connection,
-            link,
+            session,
             ready: false,
         };
         self.by_seat.insert((guild, user), ticket);
@@ -152,13 +169,13 @@ impl Tickets {
 
     /// Lets a new connection carry on where an older one has stopped, and sends it what the
     /// client has missed since the message that it received last, by its own account if it
-    /// counts. Also returns the audio link, and what [`claim`](Tickets::claim) does.
+    /// counts. Also returns the session, and what [`claim`](Tickets::claim) does.
     pub(crate) fn resume(
         &mut self,
         claim: &Claim<'_>,
         received: Option<u16>,
         outlet: mpsc::Sender<Order>,
-    ) -> Result<(Admission, Arc<Link>, Arc<AtomicU16>), Code> {
+    ) -> Result<(Admission, Session, Arc<AtomicU16>), Code> {
         let mut of_guild = self
             .by_seat
             .range_mut((claim.guild, 0)..=(claim.guild, u64::MAX));
@@ -167,7 +184,7 @@ impl Tickets {
                 ticket.token == claim.token && ticket.session_id == claim.session_id
             })
             .ok_or(close::SESSION_INVALID)?;
-        let link = ticket.link.clone().ok_or(close::SESSION_INVALID)?;
+        let session = ticket.session.clone().ok_or(close::SESSION_INVALID)?;
         let missed = ticket
             .outbox
             .after(received)
@@ -183,15 +200,71 @@ impl Tickets {
             user,
             connection: ticket.connection,
         };
-        Ok((admission, link, ticket.outbox.written()))
+        Ok((admission, session, ticket.outbox.written()))
     }
 
-    /// Keeps the connection's audio link for as long as the ticket is good.
-    pub(crate) fn set_link(&mut self, admission: Admission, link: Arc<Link>) {
-        if let Some(ticket) = self.current(admission) {
-            ticket.link = Some(link);
-            ticket.ready = true;
+    /// The channel that the ticket of a connection is for.
+    pub(super) fn channel(&mut self, admission: Admission) -> Option<u64> {
+        Some(self.current(admission)?.channel)
+    }
+
+    /// Begins a session in the ticket's channel; its number.
+    pub(super) fn begin(
+        &mut self,
+        admission: Admission,
+        link: Arc<Link>,
+        dave: Option<u16>,
+    ) -> Option<u64> {
+        self.sessions += 1;
+        let number = self.sessions;
+        let ticket = self.current(admission)?;
+        let channel = ticket.channel;
+        ticket.session = Some(Session {
+            number,
+            channel,
+            link,
+            dave,
+        });
+        ticket.ready = true;
+        Some(number)
+    }
+
+    /// The sessions that were begun in a channel and are still in it, with their users.
+    pub(super) fn sessions_in(
+        &self,
+        guild: u64,
+        channel: u64,
+    ) -> impl Iterator<Item = (u64, &Session)> {
+        let of_guild = self.by_seat.range((guild, 0)..=(guild, u64::MAX));
+        of_guild.filter_map(move |((_, user), ticket)| {
+            let session = ticket.session.as_ref()?;
+            let inside = ticket.channel == channel && session.channel == channel;
+            inside.then_some((*user, session))
+        })
+    }
+
+    /// Sends a message to a client, unless it has begun another session since.
+    pub(crate) fn tell_session(&mut self, guild: u64, user: u64, session: u64, message: Message) {
+        if let Some(ticket) = self.in_session(guild, user, session) {
+            ticket.send(message);
         }
+    }
+
+    /// Ends a client's connection, unless it has begun another session since.
+    pub(crate) fn end_session(&mut self, guild: u64, user: u64, session: u64, end: VoiceEnd) {
+        if let Some(ticket) = self.in_session(guild, user, session) {
+            ticket.order(Order::End(end));
+        }
+    }
+
+    fn in_session(&mut self, guild: u64, user: u64, session: u64) -> Option<&mut Ticket> {
+        let is_same = |own: &Session| own.number == session;
+        let ticket = self.by_seat.get_mut(&(guild, user))?;
+        ticket
+            .session
+            .as_ref()
+            .is_some_and(is_same)
+            .then_some(ticket)
     }
 
     /// Forgets the connection; the ticket stays good for a resume.

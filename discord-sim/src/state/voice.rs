@@ -97,10 +97,12 @@ impl State {
         if let Some(before) = before {
             self.tickets
                 .tell_channel(guild, before, user, &Message::client_disconnect(user));
+            self.stir_dave(before);
         }
         self.tickets
             .tell_channel(guild, channel, user, &Message::clients_connect(&[user]));
         self.tickets.follow(guild, user, channel);
+        self.stir_dave(channel);
         let line = format!(
             "{} joined {}",
             self.name_of(user),
@@ -125,6 +127,7 @@ impl State {
             &Message::client_disconnect(user),
         );
         self.tickets.revoke(guild, user);
+        self.stir_dave(before.channel);
         let line = format!(
             "{} left {}",
             self.name_of(user),

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use futures_util::SinkExt as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -13,12 +14,14 @@ use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
-use crate::audio::hub::Link;
+use crate::audio::dave::group::{Report, Said};
+use crate::audio::link::Link;
 use crate::heard::recording::Recording;
 use crate::protocol::gateway_close::GOING_AWAY;
-use crate::protocol::voice_message::{Message, Version};
+use crate::protocol::voice_message::{Framed, Message, Version};
 use crate::protocol::{Code, voice_close as close};
 use crate::state::Shared;
 use crate::state::tickets::{Admission, OUTLET, Order, VoiceEnd};
@@ -49,6 +52,7 @@ pub(crate) async fn serve(
         shared,
         socket,
         version,
+        stop: stop.clone(),
         outlet: Some(outlet),
         seat: None,
     };
@@ -71,18 +75,21 @@ pub(super) struct Connection {
     pub(super) outlet: Option<mpsc::Sender<Order>>,
     /// What the client has once it is let in.
     pub(super) seat: Option<Seat>,
+    pub(super) stop: Stop,
     socket: WebSocketStream<TlsStream<TcpStream>>,
     /// When the client last showed that it is alive.
     heard_from: Instant,
 }
 
 /// A client's place in voice.
-#[derive(Clone)]
 pub(super) struct Seat {
     pub(super) admission: Admission,
     pub(super) link: Arc<Link>,
     /// The number of the last message written to the socket.
     pub(super) written: Arc<AtomicU16>,
+    pub(super) speaks_dave: bool,
+    /// The number of its session and the way to the channel's DAVE group, if it is to be in it.
+    pub(super) group: Option<(u64, mpsc::Sender<Report>)>,
 }
 
 /// Opcode 3 since version 8.
@@ -91,6 +98,12 @@ struct Heartbeat {
     t: u64,
     #[serde(default)]
     seq_ack: Option<i32>,
+}
+
+/// Opcodes 23 and 31.
+#[derive(Deserialize)]
+struct Transition {
+    transition_id: u16,
 }
 
 #[derive(Deserialize)]
@@ -113,6 +126,8 @@ impl Connection {
             // Half an interval late is too late.
             let timeout = self.heard_from + interval * 3 / 2;
             let incoming = tokio::select! {
+                // In this order: what else happens at the end is a consequence of it.
+                biased;
                 () = stop.requested() => return Some(GOING_AWAY.into()),
                 () = tokio::time::sleep_until(timeout) => return Some(close::SESSION_TIMEOUT.into()),
                 order = inlet.recv() => {
@@ -132,7 +147,7 @@ impl Connection {
             };
             let handled = match incoming {
                 Incoming::Payload(payload) => self.handle(payload).await,
-                Incoming::Binary(bytes) => self.handle_binary(&bytes),
+                Incoming::Binary(bytes) => self.handle_binary(&bytes).await,
                 Incoming::Garbage => Err(close::DECODE_ERROR),
                 Incoming::Closed(_) => return None,
             };
@@ -177,19 +192,48 @@ impl Connection {
                 Ok(())
             }
             // Video, and what else clients tell of themselves: nothing here depends on it.
-            // 23 and 31 are DAVE's, which is not in force.
-            (12 | 14 | 15 | 18 | 20 | 23 | 31, true) => Ok(()),
+            (12 | 14 | 15 | 18 | 20, true) => Ok(()),
+            (23, true) => {
+                let Transition { transition_id } = parse(payload.d)?;
+                self.report(Said::Ready(transition_id)).await;
+                Ok(())
+            }
+            (31, true) => {
+                let Transition { .. } = parse(payload.d)?;
+                self.report(Said::Invalid).await;
+                Ok(())
+            }
             _ => Err(close::UNKNOWN_OPCODE),
         }
     }
 
-    fn handle_binary(&mut self, bytes: &[u8]) -> Result<(), Code> {
-        let (op, _) = bytes.split_first().ok_or(close::DECODE_ERROR)?;
-        match (op, &self.seat) {
-            // DAVE is not in force.
-            (26 | 28, Some(_)) => Ok(()),
-            (26 | 28, None) => Err(close::NOT_AUTHENTICATED),
-            _ => Err(close::UNKNOWN_OPCODE),
+    async fn handle_binary(&mut self, bytes: &[u8]) -> Result<(), Code> {
+        let (op, body) = bytes.split_first().ok_or(close::DECODE_ERROR)?;
+        let said = match op {
+            26 => Said::KeyPackage(body.to_vec()),
+            28 => Said::CommitWelcome(body.to_vec()),
+            _ => return Err(close::UNKNOWN_OPCODE),
+        };
+        if self.seat.is_none() {
+            return Err(close::NOT_AUTHENTICATED);
+        }
+        self.report(said).await;
+        Ok(())
+    }
+
+    /// Passes on what concerns the DAVE group; without one, it concerns nobody.
+    async fn report(&self, said: Said) {
+        let Some(seat) = &self.seat else { return };
+        if let Some((session, reports)) = &seat.group {
+            let (user, session) = (seat.admission.user, *session);
+            // The group ends when its last client has left: this one.
+            let _ = reports
+                .send(Report {
+                    user,
+                    session,
+                    said,
+                })
+                .await;
         }
     }
 
@@ -243,8 +287,11 @@ impl Connection {
     }
 
     async fn write(&mut self, message: &Message, sequence: u16) -> bool {
-        let text = message.frame(self.version, sequence);
-        let written = websocket::send(&mut self.socket, text).await;
+        let message = match message.frame(self.version, sequence) {
+            Framed::Text(text) => tungstenite::Message::text(text),
+            Framed::Binary(bytes) => tungstenite::Message::binary(bytes),
+        };
+        let written = self.socket.send(message).await.is_ok();
         if let Some(seat) = self.seat.as_ref().filter(|_| written) {
             seat.written.store(sequence, Ordering::Relaxed);
         }

@@ -5,9 +5,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::connection::{Connection, Seat};
+use super::dave;
 use crate::protocol::rtp::Cipher;
 use crate::protocol::voice_message::Message;
 use crate::protocol::{Code, voice_close as close};
+use crate::state::dave::Dave;
 use crate::state::tickets::Claim;
 use crate::world::{random_text, snowflake};
 
@@ -18,6 +20,8 @@ pub(super) struct Identify {
     user_id: Value,
     session_id: String,
     token: String,
+    #[serde(default)]
+    max_dave_protocol_version: Option<u16>,
 }
 
 /// Opcode 7.
@@ -51,12 +55,16 @@ impl Connection {
             session_id: &identify.session_id,
             token: &identify.token,
         };
+        let speaks_dave = identify.max_dave_protocol_version.unwrap_or(0) > 0;
         let (admission, written) = self.shared.change(|state| {
             state
                 .find_guild(claim.guild)
                 .ok_or(close::SERVER_NOT_FOUND)?;
             state.tickets.claim(&claim, user, outlet)
         })?;
+        if !speaks_dave && self.shared.voice.dave == Dave::Required {
+            return Err(close::DAVE_REQUIRED);
+        }
         let link = self.shared.hub.link(admission.guild, admission.user);
         let modes = self.shared.voice.modes.iter().map(|mode| mode.name());
         let ready = json!({
@@ -71,6 +79,8 @@ impl Connection {
             admission,
             link,
             written,
+            speaks_dave,
+            group: None,
         });
         self.send(2, &ready).await;
         Ok(())
@@ -88,13 +98,18 @@ impl Connection {
             None | Some(-1) => Some(0),
             Some(number) => Some(u16::try_from(number).map_err(|_| close::DECODE_ERROR)?),
         };
-        let (admission, link, written) = self
-            .shared
-            .change(|state| state.tickets.resume(&claim, received, outlet))?;
+        let (admission, session, reports, written) = self.shared.change(|state| {
+            let (admission, session, written) = state.tickets.resume(&claim, received, outlet)?;
+            let reports = state.find_dave(session.channel);
+            Ok::<_, Code>((admission, session, reports, written))
+        })?;
+        let group = reports.map(|reports| (session.number, reports));
         self.seat = Some(Seat {
             admission,
-            link,
+            link: session.link,
             written,
+            speaks_dave: session.dave.is_some(),
+            group: group.filter(|_| session.dave.is_some()),
         });
         // What was missed waits in the inlet.
         self.send(9, &Value::Null).await;
@@ -102,10 +117,7 @@ impl Connection {
     }
 
     pub(super) fn select_protocol(&mut self, select: SelectProtocol) -> Result<(), Code> {
-        let Some(Seat {
-            admission, link, ..
-        }) = &self.seat
-        else {
+        let Some(seat) = &mut self.seat else {
             return Err(close::NOT_AUTHENTICATED);
         };
         if select.protocol != "udp" {
@@ -117,25 +129,35 @@ impl Connection {
             .ok_or(close::UNKNOWN_MODE)?;
         let mut key = [0_u8; 32];
         rand::rng().fill(&mut key);
-        link.set_cipher(Cipher::new(mode, &key));
-        let description = json!({
-            "mode": mode.name(),
-            "secret_key": key,
-            "dave_protocol_version": 0,
-            "audio_codec": "opus",
-            "video_codec": null,
-            "media_session_id": random_text(32),
-        });
-        let (admission, link) = (*admission, link.clone());
-        self.shared.change(|state| {
-            state.tickets.set_link(admission, link);
-            let others = state.others_in_voice(admission.guild, admission.user);
+        seat.link.set_cipher(Cipher::new(mode, &key));
+        let (admission, link) = (seat.admission, seat.link.clone());
+        let begun = self.shared.change(|state| {
+            let begun = state.begin_voice(admission, link, seat.speaks_dave)?;
+            let description = json!({
+                "mode": mode.name(),
+                "secret_key": key,
+                "dave_protocol_version": begun.version,
+                "audio_codec": "opus",
+                "video_codec": null,
+                "media_session_id": random_text(32),
+            });
             state.tickets.tell(admission, Message::Json(4, description));
+            let others = state.others_in_voice(admission.guild, admission.user);
             if !others.is_empty() {
                 let others = Message::clients_connect(&others);
                 state.tickets.tell(admission, others);
             }
+            Some(begun)
         });
+        // Without a session the inlet is closed already, and the connection about to end.
+        if let Some(begun) = begun {
+            seat.group = begun.reports.map(|reports| (begun.session, reports));
+            if let Some(inbox) = begun.inbox {
+                let (shared, stop) = (self.shared.clone(), self.stop.clone());
+                let task = dave::run(shared, admission.guild, begun.channel, inbox, stop);
+                tokio::spawn(task);
+            }
+        }
         Ok(())
     }
 }

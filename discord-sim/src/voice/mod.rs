@@ -3,6 +3,7 @@
 //! [`listen`] is started by [`Sim::start`](crate::Sim::start); each connection is one task.
 
 mod connection;
+mod dave;
 mod handshake;
 
 use std::sync::Arc;

@@ -6,6 +6,7 @@
 )]
 
 mod control;
+mod dave;
 mod gateway;
 mod gateway_events;
 mod gateway_interruptions;

@@ -27,6 +27,8 @@ async fn plays_a_tone(authority: PathBuf, mode: Mode) {
     bot.join(guild, channel).await;
     assert!(sim.wait_bot_in_voice(guild, Some(channel), PATIENCE).await);
     assert_eq!(sim.bot_voice_channel(guild), Some(channel));
+    // Somebody is there to listen.
+    assert!(sim.wait_bot_encrypted(guild, PATIENCE).await);
 
     bot.play(guild, tone::wav(440.0, Duration::from_secs(3)))
         .await;
@@ -64,6 +66,15 @@ async fn plays_a_tone(authority: PathBuf, mode: Mode) {
         (0, 0, 0)
     );
     assert_eq!(heard.utterances.len(), 2);
+    assert_eq!(
+        (heard.unencrypted_frames, heard.undecryptable_frames),
+        (0, 0)
+    );
+    assert_eq!(
+        heard.encrypted_frames,
+        heard.packets - heard.silence_frames,
+        "all but silence is encrypted"
+    );
     assert!(
         heard.silence_frames >= 10,
         "{} silence frames",
@@ -78,6 +89,7 @@ async fn plays_a_tone(authority: PathBuf, mode: Mode) {
         .json::<Value>()
         .await
         .unwrap();
+    assert_eq!(summary["encrypted_frames"], heard.encrypted_frames);
     let frequency = summary["utterances"][1]["frequency_hz"].as_f64().unwrap();
     assert!((frequency - 1_000.0).abs() < 1.0, "{frequency} Hz");
     let file = reqwest::get(format!("{url}.wav?utterance=0"))
@@ -121,6 +133,7 @@ fn a_kicked_bot_falls_silent_and_can_come_back() {
             let lab = sim.guilds()[0].clone();
             let (guild, channel) = (lab.id, lab.voice_channel.unwrap());
             bot.join(guild, channel).await;
+            assert!(sim.wait_bot_encrypted(guild, PATIENCE).await);
             bot.play(guild, tone::wav(440.0, Duration::from_secs(30)))
                 .await;
             assert!(sim.wait_packets(guild, 25, PATIENCE).await);
@@ -133,6 +146,7 @@ fn a_kicked_bot_falls_silent_and_can_come_back() {
             bot.leave(guild).await;
             sim.clear_heard(guild);
             bot.join(guild, channel).await;
+            assert!(sim.wait_bot_encrypted(guild, PATIENCE).await);
             bot.play(guild, tone::wav(600.0, Duration::from_millis(400)))
                 .await;
             let sound = sim.wait_utterance(guild, 0, PATIENCE).await.unwrap();
@@ -164,9 +178,11 @@ fn two_bots_play_at_once_and_move_about() {
             };
             let left = Sim::start(settings).await.unwrap();
             let right = left.for_bot(22);
+            left.join_voice(11, 31, 33).unwrap();
             let (one, two) = (Bot::start(&left).await, Bot::start(&right).await);
             one.join(31, 32).await;
             two.join(31, 33).await;
+            assert!(right.wait_bot_encrypted(31, PATIENCE).await);
             one.play(31, tone::wav(300.0, Duration::from_secs(1))).await;
             two.play(31, tone::wav(700.0, Duration::from_secs(1))).await;
             for (sim, expected) in [(&left, 300.0), (&right, 700.0)] {
@@ -179,6 +195,7 @@ fn two_bots_play_at_once_and_move_about() {
             // The first follows into the other's channel and is still heard.
             one.join(31, 33).await;
             assert!(left.wait_bot_in_voice(31, Some(33), PATIENCE).await);
+            assert!(left.wait_bot_encrypted(31, PATIENCE).await);
             one.play(31, tone::wav(500.0, Duration::from_millis(400)))
                 .await;
             let sound = left.wait_utterance(31, 1, PATIENCE).await.unwrap();

@@ -49,7 +49,7 @@ impl Guest {
             "user_id": application.id.to_string(),
             "session_id": session,
             "token": server["token"],
-            "max_dave_protocol_version": 1,
+            "max_dave_protocol_version": 0,
         });
         let endpoint = server["endpoint"].as_str().unwrap().to_owned();
         Guest {
