@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use discord_sim::{Application, Guild, Reply, Role, Settings, Sim, User, World, permissions};
+use discord_sim::{Application, Dave, Guild, Reply, Role, Settings, Sim, User, World, permissions};
 use tempfile::TempDir;
 use yuri::app::{App, Running};
 use yuri::clock::Clock;
@@ -77,12 +77,25 @@ impl Stage {
     }
 
     /// The same with settings, by their variables.
+    ///
+    /// Without end-to-end encryption: it needs a moment after each join, in which nobody is
+    /// heard.
     pub(super) async fn start_with(settings: &[(&str, &str)]) -> Self {
+        Self::build(Dave::Off, settings).await
+    }
+
+    /// With end-to-end encryption, and settings.
+    pub(super) async fn start_encrypted(settings: &[(&str, &str)]) -> Self {
+        Self::build(Dave::Required, settings).await
+    }
+
+    async fn build(dave: Dave, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let authority = child::authority_path();
         let authority = authority.unwrap_or_else(|| folder.path().join("ca.pem"));
         let simulated = Settings {
             world: world(),
+            dave,
             authority_path: Some(authority.clone()),
             ..Settings::default()
         };

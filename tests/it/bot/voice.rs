@@ -55,6 +55,20 @@ voice_test! {
 }
 
 voice_test! {
+    async fn a_sound_waits_until_it_is_encrypted() {
+        // As long as a busy machine may need.
+        let stage = Stage::start_encrypted(&[("YURI_DISCORD__VOICE_SETTLE_MS", "2000")]).await;
+        stage.play(ADA, "tone-opus").await;
+        let heard = stage.sim.wait_utterance(GUILD, 0, PATIENCE).await.unwrap();
+        assert_tone(&heard, "encrypted");
+        let all = stage.sim.heard(GUILD);
+        assert_eq!((all.unencrypted_frames, all.undecryptable_frames), (0, 0));
+        assert_eq!(all.encrypted_frames, all.packets - all.silence_frames);
+        stage.stop().await.shutdown().await;
+    }
+}
+
+voice_test! {
     async fn a_play_replaces_the_one_before_and_stop_ends_it() {
         let stage = Stage::start().await;
         let playing = async || {
