@@ -1,4 +1,4 @@
-//! Who makes a request, and what every handler reads the same way: ids and bodies.
+//! Who makes a request, and what every handler reads the same way: ids, switches and bodies.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use serde::{Deserialize as _, Deserializer, de};
 use serde_json::Value;
 
 use crate::protocol::api_error::ApiError;
@@ -93,4 +94,16 @@ pub(super) fn snowflake(name: &str, value: &str) -> Result<u64, ApiError> {
     value
         .parse()
         .map_err(|_| ApiError::not_snowflake(name, value))
+}
+
+/// Reads a switch of a query as Discord does: `1` is as good as `true`.
+pub(super) fn switch<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    match String::deserialize(value)?.as_str() {
+        "1" | "true" | "True" => Ok(true),
+        "0" | "false" | "False" => Ok(false),
+        other => Err(de::Error::invalid_value(
+            de::Unexpected::Str(other),
+            &"true or false",
+        )),
+    }
 }

@@ -8,7 +8,7 @@ use axum::extract::{Path, Query, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::caller::{Bot, snowflake};
+use super::caller::{Bot, snowflake, switch};
 use crate::protocol::api_error::ApiError;
 use crate::protocol::intents::GUILD_MEMBERS;
 use crate::state::{self, Shared};
@@ -19,7 +19,7 @@ const MOST_MEMBERS: usize = 1_000;
 /// Whether counts are wanted.
 #[derive(Deserialize)]
 pub(super) struct GuildQuery {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "switch")]
     with_counts: bool,
 }
 

@@ -10,14 +10,14 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::caller::{JsonBody, snowflake};
+use super::caller::{JsonBody, snowflake, switch};
 use crate::protocol::api_error::ApiError;
 use crate::state::Shared;
 
 /// Whether the bot wants to see what became of its answer.
 #[derive(Deserialize)]
 pub(super) struct CallbackQuery {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "switch")]
     with_response: bool,
 }
 

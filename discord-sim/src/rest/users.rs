@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::caller::{Bot, Caller, snowflake};
+use super::caller::{Bot, Caller, snowflake, switch};
 use crate::protocol::api_error::ApiError;
 use crate::state::Shared;
 use crate::world::snowflake::iso;
@@ -48,7 +48,7 @@ pub(super) struct GuildPage {
     before: Option<u64>,
     after: Option<u64>,
     limit: Option<usize>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "switch")]
     with_counts: bool,
 }
 

@@ -73,6 +73,10 @@ async fn reads_what_the_bot_may_see() {
         ),
         (1, &json!(3))
     );
+    let (_, counted) = rest.get("/users/@me/guilds?with_counts=1").await;
+    assert_eq!(counted[0]["approximate_member_count"], 3);
+    let (status, _) = rest.get("/users/@me/guilds?with_counts=perhaps").await;
+    assert_eq!(status, 400);
     let (_, later) = rest.get(&format!("/users/@me/guilds?after={guild}")).await;
     assert_eq!(later[0]["name"], "Night Shift");
 
