@@ -63,6 +63,9 @@ pub(crate) async fn serve(stream: TcpStream, shared: Arc<Shared>, mut stop: Stop
     let said_goodbye = matches!(end, End::Client(Some(1000 | 1001)));
     // Whatever takes its time below: others may resume the session from now on.
     let left = login.map(|login| login.attachment);
+    if let End::Server(Some(code)) = end {
+        shared.change(|state| state.note_close(left.as_ref(), code));
+    }
     let left = left.filter(|left| shared.change(|state| state.detach(left, said_goodbye)));
     let mut closing_stop = stop.clone();
     let closing = async move {
@@ -70,7 +73,8 @@ pub(crate) async fn serve(stream: TcpStream, shared: Arc<Shared>, mut stop: Stop
             End::Client(_) => websocket::finish(&mut socket).await,
             End::Server(Some(code)) => websocket::close(&mut socket, code).await,
             End::Server(None) => websocket::close_with(&mut socket, None).await,
-            End::Cut => reset(socket.get_ref()),
+            End::Cut { reset: true } => reset(socket.get_ref()),
+            End::Cut { reset: false } => {}
             End::HalfOpen => swallow(socket.get_mut(), &mut closing_stop).await,
         }
     };
@@ -119,7 +123,7 @@ enum End {
     /// The server closes, with this code or none.
     Server(Option<Code>),
     /// A test cuts it, without a close frame.
-    Cut,
+    Cut { reset: bool },
     /// A test wants nothing to be answered any more.
     HalfOpen,
 }
@@ -283,7 +287,8 @@ impl Connection {
                 self.send(9, json!(resumable)).await
             }
             Interruption::Close(code) => Err(End::Server(code.map(close::with_reason))),
-            Interruption::Drop => Err(End::Cut),
+            Interruption::Drop => Err(End::Cut { reset: true }),
+            Interruption::HangUp => Err(End::Cut { reset: false }),
             Interruption::HalfOpen => Err(End::HalfOpen),
             Interruption::Stall(Duration::ZERO) => self.release().await,
             Interruption::Stall(time) => {

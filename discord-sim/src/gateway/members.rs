@@ -36,8 +36,8 @@ enum Wanted {
     All { limit: usize },
     /// Those whose name begins so.
     Named { prefix: String, limit: usize },
-    /// These, in the words of the client.
-    Ids(Vec<Value>),
+    /// These.
+    Ids(Vec<u64>),
 }
 
 impl Request {
@@ -51,10 +51,13 @@ impl Request {
     }
 
     fn wanted(&self) -> Option<Wanted> {
-        match &self.user_ids {
-            Value::Null => {}
-            Value::Array(ids) => return Some(Wanted::Ids(ids.clone())),
-            id => return Some(Wanted::Ids(vec![id.clone()])),
+        let ids = match &self.user_ids {
+            Value::Array(ids) => ids.as_slice(),
+            id => std::slice::from_ref(id),
+        };
+        if !self.user_ids.is_null() {
+            let ids = ids.iter().take(MOST_FOUND).map(snowflake::read);
+            return ids.collect::<Option<_>>().map(Wanted::Ids);
         }
         let prefix = self.query.clone()?;
         let limit = usize::try_from(self.limit?).unwrap_or(usize::MAX);
@@ -165,7 +168,7 @@ impl State {
         &self,
         guild: &'a Guild,
         wanted: &Wanted,
-    ) -> (Vec<&'a Member>, Vec<Value>) {
+    ) -> (Vec<&'a Member>, Vec<String>) {
         let members = guild.members.values();
         match wanted {
             Wanted::All { limit: 0 } => (members.collect(), Vec::new()),
@@ -181,10 +184,10 @@ impl State {
             }
             Wanted::Ids(ids) => {
                 let (mut found, mut not_found) = (Vec::new(), Vec::new());
-                for id in ids.iter().take(MOST_FOUND) {
-                    match snowflake::read(id).and_then(|id| guild.members.get(&id)) {
+                for id in ids {
+                    match guild.members.get(id) {
                         Some(member) => found.push(member),
-                        None => not_found.push(id.clone()),
+                        None => not_found.push(id.to_string()),
                     }
                 }
                 (found, not_found)

@@ -28,6 +28,8 @@ pub enum Interruption {
     Close(Option<u16>),
     /// The connection is reset, without a close frame.
     Drop,
+    /// The connection ends in good order, but without a close frame.
+    HangUp,
     /// The connection stays open, but nothing is answered or sent on it any more, as behind
     /// a broken network.
     HalfOpen,
@@ -40,7 +42,10 @@ impl Interruption {
     /// Whether the session has lost its connection by this.
     pub(super) fn is_end(self) -> bool {
         match self {
-            Interruption::Close(_) | Interruption::Drop | Interruption::HalfOpen => true,
+            Interruption::Close(_)
+            | Interruption::Drop
+            | Interruption::HangUp
+            | Interruption::HalfOpen => true,
             Interruption::InvalidSession { resumable } => !resumable,
             Interruption::Reconnect | Interruption::RequestHeartbeat | Interruption::Stall(_) => {
                 false

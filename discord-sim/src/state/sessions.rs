@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::State;
 use super::interruptions::Interruption;
+use crate::protocol::Code;
 use crate::protocol::gateway_limits::GatewayLimits;
 use crate::world::presence::Presence;
 use crate::world::random_text;
@@ -327,6 +328,14 @@ impl State {
             self.end_session(&attachment.session);
         }
         !said_goodbye
+    }
+
+    /// Tells of a connection that the server closes for what its client did.
+    pub(crate) fn note_close(&mut self, attachment: Option<&Attachment>, (code, reason): Code) {
+        let session = attachment.and_then(|attachment| self.sessions.current(attachment));
+        let bot = session.map(|session| session.application);
+        let who = bot.map_or_else(|| "somebody".to_owned(), |bot| self.name_of(bot));
+        self.note(format!("{who} was closed with {code}: {reason}"));
     }
 
     /// Ends the session of this connection, unless another one has taken it over.

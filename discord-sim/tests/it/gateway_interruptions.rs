@@ -85,8 +85,13 @@ async fn a_connection_ends_with_any_code_without_one_or_without_a_word() {
         socket.receive_event("RESUMED").await;
         assert!(sim.wait_bot_ready(Duration::ZERO).await);
     }
-    assert_eq!(sim.interrupt_gateway(None, Interruption::Drop), 1);
-    assert_eq!(socket.ended().await, None);
+    for interruption in [Interruption::Drop, Interruption::HangUp] {
+        assert_eq!(sim.interrupt_gateway(None, interruption), 1);
+        assert_eq!(socket.ended().await, None);
+        socket = connect(&sim).await;
+        socket.send(6, resume(&sim, &ready, 3)).await;
+        socket.receive_event("RESUMED").await;
+    }
 }
 
 #[tokio::test]

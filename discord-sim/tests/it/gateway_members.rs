@@ -111,10 +111,10 @@ async fn members_are_found_by_the_beginning_of_a_name_and_by_id() {
         (&json!(0), &json!(1))
     );
 
-    let ids = json!({ "user_ids": ["11", 12, "99", "x"] });
+    let ids = json!({ "user_ids": ["11", 12, "99"] });
     let found = chunk(&mut socket, ids).await;
     assert_eq!(names(&found), ["ada", "ben"]);
-    assert_eq!(found["not_found"], json!(["99", "x"]));
+    assert_eq!(found["not_found"], json!(["99"]));
     let ids = (1_000..1_150)
         .map(|id: u64| id.to_string())
         .collect::<Vec<_>>();
@@ -162,6 +162,7 @@ async fn what_may_not_be_asked_is_not_answered() {
         json!({ "query": "a", "limit": -1 }),
         json!({ "query": "a", "limit": "1" }),
         json!({ "query": 1, "limit": 1 }),
+        json!({ "user_ids": ["11", "x"] }),
         json!({ "limit": 1 }),
         json!({ "presences": "yes", "user_ids": "11" }),
     ];

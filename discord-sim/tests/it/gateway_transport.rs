@@ -7,9 +7,10 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+use crate::support::bot::Bot;
 use crate::support::shard::{GUILD_PRESENCES, INTENTS, connect, identify, log_in};
 use crate::support::socket::Socket;
-use crate::support::{PATIENCE, sim};
+use crate::support::{PATIENCE, eventually, sim};
 
 #[tokio::test]
 async fn what_is_not_spoken_here_is_refused() {
@@ -133,4 +134,28 @@ async fn a_shutdown_says_goodbye() {
     let (socket, _) = log_in(&sim, INTENTS).await;
     let (code, ()) = tokio::join!(socket.closed(), sim.shutdown());
     assert_eq!(code, 1_001);
+}
+
+#[tokio::test]
+async fn serenity_reads_a_large_guild() {
+    let mut guild = Guild::new(31 << 22, "Rooms", 11).member(11).member(21);
+    for channel in 100..200 {
+        guild = guild.voice(channel, &format!("room {channel}"));
+    }
+    let world = World::empty().user(User::new(11, "ada"));
+    let settings = Settings {
+        world: world.application(Application::new(21, "Yuri")).guild(guild),
+        ..Settings::default()
+    };
+    let sim = Sim::start(settings).await.unwrap();
+    // It asks for compression in IDENTIFY, and gets it for a payload of this size.
+    let bot = Bot::start(&sim).await;
+    let guild = serenity::model::id::GuildId::new(31 << 22);
+    let knows_all = || {
+        bot.cache
+            .guild(guild)
+            .is_some_and(|guild| guild.channels.len() == 100)
+    };
+    eventually("serenity knows all channels", knows_all).await;
+    bot.stop().await;
 }

@@ -4,6 +4,7 @@ pub(crate) mod bot;
 pub(crate) mod guest;
 pub(crate) mod shard;
 pub(crate) mod socket;
+pub(crate) mod strict;
 pub(crate) mod tone;
 
 use std::path::PathBuf;

@@ -91,8 +91,14 @@ impl Socket {
     ///
     /// # Panics
     ///
-    /// If the server closes instead.
+    /// If the server closes instead, or it is an event that is not all it must be.
     pub(crate) async fn receive(&mut self) -> Value {
+        let payload = self.receive_any().await;
+        super::strict::check(&payload);
+        payload
+    }
+
+    async fn receive_any(&mut self) -> Value {
         loop {
             let message = tokio::time::timeout(super::PATIENCE, self.stream.next()).await;
             match message
