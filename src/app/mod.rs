@@ -128,6 +128,7 @@ impl App {
             clock.clone(),
         );
         let player = Arc::new(Player::new(
+            db.clone(),
             Arc::clone(&guilds),
             Arc::clone(&library),
             transcoder,
@@ -164,8 +165,9 @@ impl App {
         let mut tasks = vec![tokio::spawn(Arc::clone(self).maintain(stopped.clone()))];
         if let Some(bot) = self.bot.clone() {
             let (player, library) = (Arc::clone(&self.player), Arc::clone(&self.library));
+            let db = self.db.clone();
             tasks.push(tokio::spawn(async move {
-                if let Err(error) = bot.run(player, library, stopped).await {
+                if let Err(error) = bot.run(player, library, db, stopped).await {
                     tracing::error!(%error, "the bot has stopped; everything else goes on");
                 }
             }));

@@ -7,6 +7,7 @@ mod directory;
 mod gateway;
 mod track;
 mod voice;
+mod words;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -22,6 +23,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::config;
+use crate::db::Db;
 use crate::domain::guilds::Gateway;
 use crate::domain::library::Library;
 use crate::domain::player::Player;
@@ -104,6 +106,7 @@ impl Bot {
         self: Arc<Self>,
         player: Arc<Player>,
         library: Arc<Library>,
+        db: Db,
         mut stop: watch::Receiver<bool>,
     ) -> Result<(), BotError> {
         let token = self.token.as_ref().ok_or(BotError::NoToken)?;
@@ -113,6 +116,7 @@ impl Bot {
             let data = Data {
                 player: Arc::clone(&player),
                 library: Arc::clone(&library),
+                db: db.clone(),
             };
             let mut client = tokio::select! {
                 client = self.connect(token, data) => client,

@@ -4,6 +4,7 @@
 mod actor;
 mod handle;
 mod order;
+mod random;
 mod view;
 mod work;
 
@@ -13,11 +14,12 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::audio::Transcoder;
+use crate::audio::{Prepared, Transcoder};
 use crate::clock::Clock;
+use crate::db::{Db, plays};
 use crate::discord::rest::Member;
 use crate::domain::guilds::{Guilds, MissingRight};
-use crate::domain::library::Library;
+use crate::domain::library::{self, Library, Sound};
 use crate::domain::play_log::PlayLog;
 use crate::domain::settings::{GuildSettings, Settings, Volume};
 use crate::domain::voice::Voice;
@@ -56,6 +58,7 @@ pub struct Play {
 
 /// The players of all guilds.
 pub struct Player {
+    db: Db,
     library: Arc<Library>,
     transcoder: Transcoder,
     settings: Arc<Settings>,
@@ -72,6 +75,7 @@ impl Player {
         reason = "each is a part of its own, named in `app`"
     )]
     pub fn new(
+        db: Db,
         guilds: Arc<Guilds>,
         library: Arc<Library>,
         transcoder: Transcoder,
@@ -89,6 +93,7 @@ impl Player {
             settle,
         };
         Self {
+            db,
             library,
             transcoder,
             settings,
@@ -107,13 +112,55 @@ impl Player {
     /// was stopped or replaced before it began, or found the queue full; 502 and 504 for Discord's
     /// voice. Nothing is logged then.
     pub async fn play(&self, asker: Asker, user_tag: String, sound: &str) -> Result<Play, Error> {
-        let settings = self.check(&asker).await?;
-        let channel = self.voice_channel(&asker)?;
+        let (settings, channel) = self.check_play(&asker).await?;
         let file = self.library.find(sound).ok_or(Error::NotFound(
             "there is no sound of this name, see the list of sounds",
         ))?;
         self.check_bot_rights(asker.guild, channel)?;
         let audio = self.transcoder.prepare(&file.path).await?;
+        self.order(asker, user_tag, settings, channel, &file, audio)
+            .await
+    }
+
+    /// Plays any sound that can be played, seldom one of those that were played last in the guild.
+    ///
+    /// # Errors
+    /// As for [`play`](Self::play); 404 where there are no sounds.
+    pub async fn play_random(&self, asker: Asker, user_tag: String) -> Result<Play, Error> {
+        let (settings, channel) = self.check_play(&asker).await?;
+        self.check_bot_rights(asker.guild, channel)?;
+        let guild = asker.guild;
+        let last = u32::try_from(random::RECENT_MAX).unwrap_or(u32::MAX);
+        let page = self.db.quick(move |conn| plays::page(conn, guild, 0, last));
+        let recent = page.await?.entries.into_iter().map(|play| play.sound);
+        let recent: Vec<String> = recent.collect();
+        let (mut sounds, _) = self.library.page(library::Order::Name, 0, usize::MAX);
+        loop {
+            let picked = random::pick(&sounds, &recent);
+            let place = picked.ok_or(Error::NotFound("there are no sounds yet"))?;
+            let file = sounds.swap_remove(place);
+            match self.transcoder.prepare(&file.path).await {
+                Ok(audio) => {
+                    let play = self.order(asker, user_tag, settings, channel, &file, audio);
+                    return play.await;
+                }
+                // Not this one, then.
+                Err(Error::Conflict(_) | Error::NotFound(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Hands a sound to the guild's player.
+    async fn order(
+        &self,
+        asker: Asker,
+        user_tag: String,
+        settings: Arc<GuildSettings>,
+        channel: ChannelId,
+        file: &Sound,
+        audio: Prepared,
+    ) -> Result<Play, Error> {
         let order = Order {
             channel,
             sound: file.stem.clone(),
@@ -259,6 +306,11 @@ impl Player {
         self.voice_channel(asker)?;
         self.actor(asker.guild, settings).ask(command).await?;
         self.state(asker.guild).await
+    }
+
+    async fn check_play(&self, asker: &Asker) -> Result<(Arc<GuildSettings>, ChannelId), Error> {
+        let settings = self.check(asker).await?;
+        Ok((settings, self.voice_channel(asker)?))
     }
 
     async fn check(&self, asker: &Asker) -> Result<Arc<GuildSettings>, Error> {

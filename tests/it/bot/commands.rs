@@ -70,9 +70,19 @@ async fn commands_are_declared_and_complete_names() {
         .iter()
         .map(|command| command["name"].clone())
         .collect();
-    assert_eq!(names, ["leave", "play", "stop"]);
-    assert_eq!(commands[1]["options"][0]["name"], "sound");
-    assert_eq!(commands[1]["options"][0]["autocomplete"], true);
+    let expected = [
+        "join", "leave", "list", "log", "play", "queue", "random", "search", "skip", "stats",
+        "stop", "volume",
+    ];
+    assert_eq!(names, expected);
+    assert_eq!(commands[4]["options"][0]["name"], "sound");
+    assert_eq!(commands[4]["options"][0]["autocomplete"], true);
+    for command in &commands {
+        assert!(
+            command["description_localizations"]["de"].is_string(),
+            "{command}"
+        );
+    }
 
     let long = "x".repeat(120);
     for name in [
@@ -107,5 +117,44 @@ async fn commands_are_declared_and_complete_names() {
     }
     let many = suggested("many").await;
     assert_eq!((many.len(), &many[24]), (25, &json!("many24")));
+    stage.stop().await.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_say_what_there_is() {
+    let stage = Stage::start().await;
+    assert_eq!(stage.slash(BEN, "queue").await.content, "nothing plays");
+    for command in ["log", "stats"] {
+        let reply = stage.slash(BEN, command).await;
+        assert_eq!(reply.content, "nothing has been played here yet");
+        assert!(reply.ephemeral);
+    }
+    let list = stage.slash(BEN, "list").await.content;
+    insta::assert_snapshot!(list, @r"
+    5 of 5 sounds, page 1 of 1
+    tone-opus.ogg
+    tone-vorbis.ogg
+    tone.flac
+    tone.mp3
+    tone.wav
+    ");
+    let page = stage
+        .sim
+        .slash(BEN, GUILD, "list", &[("page", "9")])
+        .await
+        .unwrap();
+    assert_eq!(page.content, "there is no page 9");
+    let found = stage
+        .sim
+        .slash(BEN, GUILD, "search", &[("text", "VORB")])
+        .await
+        .unwrap();
+    assert_eq!(found.content, "tone-vorbis");
+    let none = stage
+        .sim
+        .slash(BEN, GUILD, "search", &[("text", "@here*")])
+        .await
+        .unwrap();
+    assert_eq!(none.content, r"there is no sound like \@here\*");
     stage.stop().await.shutdown().await;
 }

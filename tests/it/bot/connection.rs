@@ -112,9 +112,12 @@ async fn a_refused_token_ends_the_bot_at_once() {
         Arc::clone(&stage.app.player),
         Arc::clone(&stage.app.library),
     );
-    let ended = timeout(PATIENCE, bot.run(player, library, stopped))
-        .await
-        .expect("an end");
+    let ended = timeout(
+        PATIENCE,
+        bot.run(player, library, stage.app.db.clone(), stopped),
+    )
+    .await
+    .expect("an end");
     assert!(matches!(ended, Err(BotError::InvalidToken)), "{ended:?}");
     stage.stop().await.shutdown().await;
 }
@@ -131,7 +134,8 @@ async fn discord_out_of_reach_is_waited_for_and_can_be_stopped() {
         Arc::clone(&stage.app.player),
         Arc::clone(&stage.app.library),
     );
-    let running = tokio::spawn(Arc::clone(&bot).run(player, library, stopped));
+    let running =
+        tokio::spawn(Arc::clone(&bot).run(player, library, stage.app.db.clone(), stopped));
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(!running.is_finished());
     stop.send(true).unwrap();

@@ -18,13 +18,14 @@ voice_test! {
         assert_eq!(stage.play(ADA, "tone.mp3").await.content, "⏳ **tone**, 2 before it");
         let player = stage.player().await;
         assert_eq!((player.state, player.mode), (State::Playing, Mode::Queue));
+        let shown = stage.slash(BEN, "queue").await.content;
+        assert_eq!(shown, "▶ **tone-opus** · ada\n⏳ **tone-vorbis** · ada\n⏳ **tone** · ada");
         let waiting: Vec<_> = player.queue.iter().map(|it| it.sound.as_str()).collect();
         assert_eq!(waiting, ["tone-vorbis", "tone"]);
         // What waits is not logged before it is heard.
         assert_eq!(stage.log().await.len(), 1);
 
-        let skipped = stage.app.player.skip(&Stage::asker(ADA)).await.unwrap();
-        assert_eq!(skipped.mode, Mode::Queue);
+        assert_eq!(stage.slash(ADA, "skip").await.content, "⏭ skipped");
         stage.until_player(|player| {
             player.playing.iter().any(|now| now.sound == "tone-vorbis") && player.queue.len() == 1
         }).await;
@@ -32,6 +33,11 @@ voice_test! {
         let log = stage.log().await;
         let sounds: Vec<_> = log.iter().map(|(sound, _)| sound.as_str()).collect();
         assert_eq!(sounds, ["tone", "tone-vorbis", "tone-opus"]);
+        let told = stage.slash(BEN, "log").await.content;
+        let first = told.lines().next().unwrap();
+        assert!(first.starts_with("<t:1554576482:R> **tone** · ada"), "{told}");
+        let told = stage.slash(BEN, "stats").await.content;
+        assert_eq!(told, "1 × **tone**\n1 × **tone-opus**\n1 × **tone-vorbis**");
         assert_eq!(stage.player().await.state, State::Ready);
 
         // Stop ends all of it.
@@ -86,9 +92,10 @@ voice_test! {
 voice_test! {
     async fn a_volume_is_heard_and_remembered() {
         let stage = Stage::start().await;
-        let half = Volume::new(50).unwrap();
-        let player = stage.app.player.set_volume(&Stage::asker(ADA), half).await.unwrap();
-        assert_eq!((player.volume, player.state), (half, State::Idle));
+        let set = stage.sim.slash(ADA, GUILD, "volume", &[("percent", "50")]).await.unwrap();
+        assert_eq!(set.content, "all sounds play at 50 % here from now on");
+        let player = stage.player().await;
+        assert_eq!((player.volume.percent(), player.state), (50, State::Idle));
         for number in 0..2 {
             stage.play(ADA, "tone-opus").await;
             let heard = stage.sim.wait_utterance(GUILD, number, PATIENCE).await.unwrap();
@@ -158,6 +165,22 @@ voice_test! {
             player.state == State::Idle
         }).await;
         assert_eq!(stage.sim.bot_voice_channel(GUILD), None);
+        stage.stop().await.shutdown().await;
+    }
+}
+
+voice_test! {
+    async fn any_sound_is_played_and_a_channel_joined_without_one() {
+        let stage = Stage::start().await;
+        assert_eq!(stage.slash(ADA, "join").await.content, "👋 joined your voice channel");
+        assert_eq!(stage.sim.bot_voice_channel(GUILD), Some(LOUNGE));
+        assert_eq!(stage.player().await.state, State::Ready);
+        stage.add_sound("broken.mp3", b"no sound at all").await;
+        for number in 1..=3 {
+            let said = stage.slash(ADA, "random").await.content;
+            assert!(said.starts_with("▶ **tone"), "{said}");
+            assert_eq!(stage.log().await.len(), number);
+        }
         stage.stop().await.shutdown().await;
     }
 }

@@ -1,6 +1,9 @@
 //! The slash commands. poise parses and dispatches; each one asks the domain and says what came of
 //! it, to the member who used it alone.
 
+mod look;
+mod play;
+
 use std::future::{Ready, ready};
 use std::sync::Arc;
 
@@ -10,6 +13,8 @@ use serenity::builder::{
 };
 
 use super::directory::{discriminator, from_discord};
+use super::words::Language;
+use crate::db::Db;
 use crate::discord::rest::Member;
 use crate::discord::user_tag;
 use crate::domain::library::Library;
@@ -25,6 +30,7 @@ const CHOICE_CHARS_MAX: usize = 100;
 pub(super) struct Data {
     pub(super) player: Arc<Player>,
     pub(super) library: Arc<Library>,
+    pub(super) db: Db,
 }
 
 type Context<'a> = poise::Context<'a, Data, serenity::Error>;
@@ -45,55 +51,9 @@ pub(super) fn declarations() -> Vec<CreateCommand> {
 }
 
 fn commands() -> Vec<poise::Command<Data, serenity::Error>> {
-    vec![play(), stop(), leave()]
-}
-
-/// Play a sound in your voice channel
-#[poise::command(slash_command, guild_only)]
-async fn play(
-    ctx: Context<'_>,
-    #[description = "The sound's name"]
-    #[autocomplete = "suggest"]
-    sound: String,
-) -> Result<(), serenity::Error> {
-    // Joining takes longer than Discord waits for a first answer.
-    ctx.defer_ephemeral().await?;
-    let user = ctx.author();
-    let tag = user_tag(&user.name, &discriminator(user.discriminator));
-    let played = match asker(&ctx) {
-        Ok(asker) => ctx.data().player.play(asker, tag, &sound).await,
-        Err(error) => Err(error),
-    };
-    say(
-        &ctx,
-        played.map(|play| match play.position {
-            0 => format!("▶ **{}**", escape(&play.sound)),
-            before => format!("⏳ **{}**, {before} before it", escape(&play.sound)),
-        }),
-    )
-    .await
-}
-
-/// Stop the sound that is playing
-#[poise::command(slash_command, guild_only)]
-async fn stop(ctx: Context<'_>) -> Result<(), serenity::Error> {
-    ctx.defer_ephemeral().await?;
-    let stopped = match asker(&ctx) {
-        Ok(asker) => ctx.data().player.stop(&asker).await,
-        Err(error) => Err(error),
-    };
-    say(&ctx, stopped.map(|_| "⏹ stopped".to_owned())).await
-}
-
-/// Leave the voice channel
-#[poise::command(slash_command, guild_only)]
-async fn leave(ctx: Context<'_>) -> Result<(), serenity::Error> {
-    ctx.defer_ephemeral().await?;
-    let left = match asker(&ctx) {
-        Ok(asker) => ctx.data().player.leave(&asker).await,
-        Err(error) => Err(error),
-    };
-    say(&ctx, left.map(|_| "👋 left the voice channel".to_owned())).await
+    let mut commands = play::commands();
+    commands.extend(look::commands());
+    commands
 }
 
 /// Names for what has been typed so far.
@@ -136,10 +96,69 @@ fn asker(ctx: &Context<'_>) -> Result<Asker, Error> {
     })
 }
 
+/// What the log calls the member.
+fn tag(ctx: &Context<'_>) -> String {
+    let user = ctx.author();
+    user_tag(&user.name, &discriminator(user.discriminator))
+}
+
+/// The language of the guild a command was used in.
+fn language(ctx: &Context<'_>) -> Language {
+    let poise::Context::Application(application) = ctx else {
+        return Language::English;
+    };
+    Language::of(application.interaction.guild_locale.as_deref())
+}
+
+/// Something to be said, in whatever language.
+struct Said {
+    text: &'static str,
+    parts: Vec<String>,
+    /// What follows it as it is.
+    more: String,
+}
+
+impl Said {
+    /// A text with parts in it.
+    fn new(text: &'static str, parts: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            text,
+            parts: parts.into_iter().collect(),
+            more: String::new(),
+        }
+    }
+
+    /// A text that is whole.
+    fn plain(text: &'static str) -> Self {
+        Self::new(text, [])
+    }
+
+    /// Something that is the same in every language.
+    fn verbatim(more: String) -> Self {
+        Self::plain("").with(more)
+    }
+
+    /// Adds what follows, on a line of its own.
+    fn with(self, more: String) -> Self {
+        Self { more, ..self }
+    }
+
+    fn in_language(&self, language: Language) -> String {
+        let parts: Vec<&str> = self.parts.iter().map(String::as_str).collect();
+        let said = language.say(self.text, &parts);
+        match (said.is_empty(), self.more.is_empty()) {
+            (true, _) => self.more.clone(),
+            (false, true) => said,
+            (false, false) => format!("{said}\n{}", self.more),
+        }
+    }
+}
+
 /// Tells the member what came of a command.
-async fn say(ctx: &Context<'_>, result: Result<String, Error>) -> Result<(), serenity::Error> {
+async fn say(ctx: &Context<'_>, result: Result<Said, Error>) -> Result<(), serenity::Error> {
+    let language = language(ctx);
     let text = match result {
-        Ok(text) => text,
+        Ok(said) => said.in_language(language),
         Err(error) => {
             let command = &ctx.command().name;
             match &error {
@@ -149,7 +168,7 @@ async fn say(ctx: &Context<'_>, result: Result<String, Error>) -> Result<(), ser
                 }
                 _ => {}
             }
-            error.to_string()
+            language.say(&error.to_string(), &[])
         }
     };
     let reply = CreateReply::default()
@@ -180,6 +199,7 @@ async fn on_error(error: FrameworkError<'_, Data, serenity::Error>) {
         }
     };
     if let Some(ctx) = error.ctx() {
+        let text = language(&ctx).say(text, &[]);
         let reply = CreateReply::default().content(text).ephemeral(true);
         if let Err(error) = ctx.send(reply).await {
             tracing::warn!(%error, "an answer could not be delivered");
@@ -240,7 +260,11 @@ mod tests {
             .iter()
             .map(|it| &it["name"])
             .collect();
-        assert_eq!(names, ["play", "stop", "leave"]);
+        let expected = [
+            "play", "random", "stop", "skip", "volume", "join", "leave", "queue", "search", "list",
+            "log", "stats",
+        ];
+        assert_eq!(names, expected);
         for command in declared.as_array().unwrap() {
             assert_eq!(command["contexts"], serde_json::json!([0]), "{command}");
         }

@@ -1,0 +1,181 @@
+//! What the bot says, in the guild's language. Texts are written in English where they arise and
+//! looked up here; what has no translation stays English.
+
+/// A language that the bot speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Language {
+    /// For everybody else.
+    English,
+    /// For guilds whose language is German.
+    German,
+}
+
+impl Language {
+    /// The language of a guild with this locale of Discord's, such as `de` or `en-US`.
+    pub(super) fn of(locale: Option<&str>) -> Self {
+        match locale.and_then(|locale| locale.split('-').next()) {
+            Some("de") => Self::German,
+            _ => Self::English,
+        }
+    }
+
+    /// A text in this language, each `{}` replaced by the next of `parts`.
+    pub(super) fn say(self, text: &str, parts: &[&str]) -> String {
+        let template = match self {
+            Self::English => text,
+            Self::German => german(text),
+        };
+        let mut said = String::with_capacity(template.len());
+        let mut parts = parts.iter();
+        let mut pieces = template.split("{}");
+        said.push_str(pieces.next().unwrap_or_default());
+        for piece in pieces {
+            said.push_str(parts.next().copied().unwrap_or_default());
+            said.push_str(piece);
+        }
+        said
+    }
+}
+
+fn german(text: &str) -> &str {
+    if let Ok(place) = GERMAN.binary_search_by_key(&text, |(english, _)| *english) {
+        return GERMAN[place].1;
+    }
+    text
+}
+
+/// By the English text, in byte order.
+const GERMAN: &[(&str, &str)] = &[
+    (
+        "all sounds play at {} % here from now on",
+        "hier spielt ab jetzt alles mit {} %",
+    ),
+    (
+        "another sound was asked for before this one began",
+        "ein anderer Sound kam dazwischen, bevor dieser begann",
+    ),
+    ("discord cannot be reached", "Discord ist nicht erreichbar"),
+    (
+        "discord did not answer the voice connection, try again",
+        "Discord hat auf die Sprachverbindung nicht geantwortet, versuch es noch einmal",
+    ),
+    (
+        "discord limits this server now, try again",
+        "Discord bremst diesen Server gerade, versuch es gleich noch einmal",
+    ),
+    (
+        "discord refused the voice connection",
+        "Discord hat die Sprachverbindung abgelehnt",
+    ),
+    ("internal error", "interner Fehler"),
+    (
+        "it was stopped before it began",
+        "er wurde gestoppt, bevor er begann",
+    ),
+    (
+        "nothing has been played here yet",
+        "hier wurde noch nichts gespielt",
+    ),
+    ("nothing plays", "es spielt nichts"),
+    (
+        "one of your roles may not play sounds",
+        "eine deiner Rollen darf keine Sounds spielen",
+    ),
+    (
+        "the bot is busy with another sound, try again",
+        "der Bot ist mit einem anderen Sound beschäftigt, versuch es noch einmal",
+    ),
+    (
+        "the bot may not join your voice channel, give it the Connect permission there",
+        "der Bot darf deinem Sprachkanal nicht beitreten, gib ihm dort das Recht „Verbinden“",
+    ),
+    (
+        "the bot may not speak in your voice channel, give it the Speak permission there",
+        "der Bot darf in deinem Sprachkanal nicht sprechen, gib ihm dort das Recht „Sprechen“",
+    ),
+    (
+        "the file of this sound is gone",
+        "die Datei dieses Sounds ist weg",
+    ),
+    (
+        "the queue is full, try again later",
+        "die Warteschlange ist voll, versuch es später noch einmal",
+    ),
+    ("there are no sounds yet", "es gibt noch keine Sounds"),
+    ("there is no page {}", "es gibt keine Seite {}"),
+    ("there is no sound like {}", "es gibt keinen Sound wie {}"),
+    (
+        "there is no sound of this name, see the list of sounds",
+        "es gibt keinen Sound mit diesem Namen, sieh in der Liste nach",
+    ),
+    (
+        "this command has changed, try again in a minute",
+        "dieser Befehl hat sich geändert, versuch es in einer Minute noch einmal",
+    ),
+    (
+        "this command works in servers only",
+        "dieser Befehl geht nur auf Servern",
+    ),
+    (
+        "too many sounds play at once, try again later",
+        "es spielen schon zu viele Sounds auf einmal, versuch es später noch einmal",
+    ),
+    (
+        "you are timed out in this guild",
+        "du hast auf diesem Server gerade eine Auszeit",
+    ),
+    (
+        "you must be a member of this guild",
+        "du musst Mitglied dieses Servers sein",
+    ),
+    (
+        "you need a DJ role to play sounds",
+        "du brauchst eine DJ-Rolle, um Sounds zu spielen",
+    ),
+    (
+        "you need to be in a voice channel to perform this command",
+        "dafür musst du in einem Sprachkanal sein",
+    ),
+    (
+        "{} of {} sounds, page {} of {}",
+        "{} von {} Sounds, Seite {} von {}",
+    ),
+    ("⏭ skipped", "⏭ übersprungen"),
+    ("⏳ **{}**, {} before it", "⏳ **{}**, {} davor"),
+    ("⏹ stopped", "⏹ gestoppt"),
+    ("👋 joined your voice channel", "👋 in deinem Sprachkanal"),
+    (
+        "👋 left the voice channel",
+        "👋 aus dem Sprachkanal gegangen",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_says_as_much_in_both_languages() {
+        assert!(GERMAN.is_sorted_by_key(|(english, _)| english));
+        for (english, german) in GERMAN {
+            let parts = |text: &str| text.matches("{}").count();
+            assert_eq!(parts(english), parts(german), "{english}");
+        }
+    }
+
+    #[test]
+    fn parts_go_where_they_belong() {
+        let german = Language::of(Some("de"));
+        assert_eq!(
+            german.say("⏳ **{}**, {} before it", &["a{}b", "2"]),
+            "⏳ **a{}b**, 2 davor"
+        );
+        let english = Language::of(Some("en-GB"));
+        assert_eq!(english, Language::of(None));
+        assert_eq!(
+            english.say("there is no page {}", &["7"]),
+            "there is no page 7"
+        );
+        assert_eq!(german.say("not translated {}", &[]), "not translated ");
+    }
+}
