@@ -60,12 +60,13 @@ pub(crate) async fn serve(stream: TcpStream, shared: Arc<Shared>, mut stop: Stop
         login,
         ..
     } = connection;
-    let said_goodbye = matches!(end, End::Client(Some(1000 | 1001)));
-    // Whatever takes its time below: others may resume the session from now on.
     let left = login.map(|login| login.attachment);
     if let End::Server(Some(code)) = end {
         shared.change(|state| state.note_close(left.as_ref(), code));
     }
+    let said_goodbye = matches!(end, End::Client(Some(1000 | 1001)));
+    // From here on another connection may resume the session, however long this one takes
+    // to close.
     let left = left.filter(|left| shared.change(|state| state.detach(left, said_goodbye)));
     let mut closing_stop = stop.clone();
     let closing = async move {

@@ -123,8 +123,7 @@ impl State {
         }
         let attachment = self.sessions.open(bot, wanted, outlet);
         self.greet(&attachment, shard);
-        // Only of somebody who is no user this could fail.
-        let _ = self.set_presence(bot, presence);
+        self.show(bot, presence);
         let name = self.name_of(bot);
         self.note(format!("{name} logged in"));
         Ok(Answer::Attached(attachment))

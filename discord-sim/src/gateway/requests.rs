@@ -40,8 +40,7 @@ impl State {
         let presence = Presence::read(data, now_ms).ok_or(close::DECODE_ERROR)?;
         let session = self.sessions.current(attachment);
         if session.is_some_and(|session| session.may_change_presence(now_ms)) {
-            // Only of somebody who is no user this could fail.
-            let _ = self.set_presence(bot, presence);
+            self.show(bot, presence);
         }
         Ok(())
     }

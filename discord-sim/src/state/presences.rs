@@ -12,21 +12,23 @@ use crate::world::presence::{Presence, Status};
 use crate::world::{Guild, User, wire};
 
 impl State {
-    /// Changes how a user is shown.
+    /// Changes how a person is shown.
     pub(crate) fn set_presence(&mut self, user: u64, presence: Presence) -> Result<(), SimError> {
         if !self.users.contains_key(&user) {
             return Err(SimError::UnknownUser(user));
         }
-        let before = self.presences.get(&user);
-        let looks_the_same = match before {
-            Some(before) => before.looks_like(&presence),
-            None => presence.looks_like(&Presence::default()),
-        };
+        self.show(user, presence);
+        Ok(())
+    }
+
+    /// Changes how a user is shown; tells nobody if it looks the same.
+    pub(crate) fn show(&mut self, user: u64, presence: Presence) {
+        let before = self.presences.get(&user).cloned().unwrap_or_default();
+        let news = !before.looks_like(&presence);
         self.presences.insert(user, presence);
-        if !looks_the_same {
+        if news {
             self.broadcast_presence(user, &json!({ "id": user.to_string() }));
         }
-        Ok(())
     }
 
     /// Shows a user's presence to all guilds it is in, with as much of the user as is given.

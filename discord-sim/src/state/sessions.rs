@@ -377,8 +377,7 @@ impl State {
         let line = format!("{} logged out", self.name_of(bot));
         self.note(line);
         if self.sessions.of(bot).next().is_none() {
-            // A bot that is no user of the world has no presence to lose.
-            let _ = self.set_presence(bot, Presence::default());
+            self.show(bot, Presence::default());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The events of guilds, channels, roles, members and bans: their fields, and who hears them.
 
-use discord_sim::{Channel, ChannelKind, OverwriteTarget, SimError, permissions};
+use discord_sim::{Channel, ChannelKind, OverwriteTarget, SimError, User, permissions};
 use serde_json::{Value, json};
 
 use crate::support::bot::Bot;
@@ -345,6 +345,35 @@ async fn members_and_accounts_change() {
     assert_eq!(
         next(&mut socket, "GUILD_UPDATE").await["name"],
         "Laboratory"
+    );
+}
+
+#[tokio::test]
+async fn members_come_and_go_and_so_does_the_bot() {
+    let sim = sim_of(two_bots(), [User::new(13, "cleo")]).await;
+    let mut yuri = watch(&sim, GUILDS).await;
+    let mut otto = watch(&sim.for_bot(22), GUILDS | GUILD_MEMBERS).await;
+    sim.add_member(13, LAB).unwrap();
+    let came = next(&mut otto, "GUILD_MEMBER_ADD").await;
+    assert_eq!(
+        (&came["guild_id"], &came["user"]["username"]),
+        (&json!(LAB.to_string()), &json!("cleo"))
+    );
+    sim.remove_member(13, LAB).unwrap();
+    next(&mut otto, "GUILD_MEMBER_REMOVE").await;
+    sim.remove_bot(LAB).unwrap();
+    // Without `unavailable`: it is not an outage.
+    let gone = next(&mut yuri, "GUILD_DELETE").await;
+    assert_eq!(gone, json!({ "id": LAB.to_string() }));
+    assert_eq!(
+        next(&mut otto, "GUILD_MEMBER_REMOVE").await["user"]["id"],
+        "21"
+    );
+    sim.add_bot(LAB).unwrap();
+    let back = next(&mut yuri, "GUILD_CREATE").await;
+    assert_eq!(
+        (&back["id"], &back["member_count"]),
+        (&json!(LAB.to_string()), &json!(4))
     );
 }
 
