@@ -63,7 +63,7 @@ mod world;
 
 pub use audio::dave::group::DaveGroup;
 pub use error::SimError;
-pub use heard::{Audio, Frame, Heard, Utterance};
+pub use heard::{Audio, Cue, Frame, Heard, Utterance};
 pub use protocol::gateway_limits::GatewayLimits;
 pub use protocol::rtp::Mode;
 pub use settings::{Settings, StartError};

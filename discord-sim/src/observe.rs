@@ -3,11 +3,13 @@
 //! "The bot" is the first application's unless the handle is [`for_bot`](Sim::for_bot)
 //! another; waiting never polls.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::audio::dave::group::DaveGroup;
+use crate::error::SimError;
 use crate::heard::recording::Recording;
 use crate::heard::{Heard, Utterance};
 use crate::sim::Sim;
@@ -128,9 +130,34 @@ impl Sim {
 
     /// What the bot was heard to play in a guild.
     pub fn heard(&self, guild: u64) -> Heard {
+        let now = Instant::now();
+        let hub = &self.shared.hub;
+        let mut heard = hub.read(guild, self.bot, |recording| recording.heard(now));
         self.shared
-            .hub
-            .read(guild, self.bot, |recording| recording.heard(Instant::now()))
+            .read(|state| state.give_cues(guild, &mut heard.utterances));
+        heard
+    }
+
+    /// What was heard in a voice channel, for each bot that has been there.
+    pub fn heard_in(&self, channel: u64) -> BTreeMap<u64, Heard> {
+        self.shared.heard_in(channel)
+    }
+
+    /// Notes that something was done in a guild that the bot may answer with sound: the next
+    /// sound counts its [time](Utterance::after_cue) from here. Interactions and messages of
+    /// people are noted without this.
+    ///
+    /// # Errors
+    ///
+    /// [`SimError::UnknownGuild`].
+    pub fn mark(&self, guild: u64, what: &str) -> Result<(), SimError> {
+        self.shared.change(|state| {
+            state
+                .find_guild(guild)
+                .ok_or(SimError::UnknownGuild(guild))?;
+            state.cue(guild, what.to_owned());
+            Ok(())
+        })
     }
 
     /// Forgets what was heard in a guild; the next sound is number 0 again.
@@ -181,7 +208,8 @@ async fn wait_utterance(
             )
         });
         let begun = found.is_some();
-        if let Some(utterance) = found.filter(|utterance| utterance.ended) {
+        if let Some(mut utterance) = found.filter(|utterance| utterance.ended) {
+            shared.read(|state| state.give_cues(guild, [&mut utterance]));
             return Some(utterance);
         }
         if now >= deadline {

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use ebur128::EbuR128;
 use opus2::{Channels, Decoder};
 
+use super::wav::{self, Format};
 use super::{Frame, frequency};
 
-const SAMPLE_RATE: u32 = 48_000;
+pub(super) const SAMPLE_RATE: u32 = 48_000;
 /// The longest Opus frame there is, 120 ms, in samples of both channels.
-const LONGEST_FRAME: usize = 5_760 * 2;
+pub(super) const LONGEST_FRAME: usize = 5_760 * 2;
 
 /// Sound as 48 kHz stereo.
 #[derive(Clone, Debug, Default)]
@@ -74,6 +76,15 @@ impl Audio {
         20.0 * (mean.sqrt() / f64::from(i16::MAX)).log10()
     }
 
+    /// The integrated loudness in LUFS, as ITU-R BS.1770 measures it; `None` for silence, and
+    /// for less than the 400 ms that it takes.
+    pub fn loudness_lufs(&self) -> Option<f64> {
+        let mut meter = EbuR128::new(2, SAMPLE_RATE, ebur128::Mode::I).ok()?;
+        meter.add_frames_i16(&self.samples).ok()?;
+        let loudness = meter.loudness_global().ok()?;
+        Some(loudness).filter(|loudness| loudness.is_finite())
+    }
+
     /// The loudest sample, from 0 to 32768.
     pub fn peak(&self) -> u16 {
         self.samples
@@ -85,20 +96,9 @@ impl Audio {
 
     /// The same as a WAV file.
     pub fn to_wav(&self) -> Vec<u8> {
-        let bytes = u32::try_from(self.samples.len() * 2).unwrap_or(u32::MAX - 36);
-        let mut wav = Vec::with_capacity(44 + self.samples.len() * 2);
-        wav.extend(b"RIFF");
-        wav.extend((36 + bytes).to_le_bytes());
-        wav.extend(b"WAVEfmt ");
-        wav.extend(16_u32.to_le_bytes());
-        wav.extend(1_u16.to_le_bytes()); // uncompressed
-        wav.extend(2_u16.to_le_bytes()); // channels
-        wav.extend(SAMPLE_RATE.to_le_bytes());
-        wav.extend((SAMPLE_RATE * 4).to_le_bytes()); // bytes a second
-        wav.extend(4_u16.to_le_bytes()); // bytes for both channels
-        wav.extend(16_u16.to_le_bytes()); // bits
-        wav.extend(b"data");
-        wav.extend(bytes.to_le_bytes());
+        let bytes = self.samples.len() * 2;
+        let mut wav = wav::header(Format::Int16, u32::try_from(bytes).ok());
+        wav.reserve(bytes);
         wav.extend(self.samples.iter().flat_map(|sample| sample.to_le_bytes()));
         wav
     }
@@ -133,6 +133,7 @@ mod tests {
                 sequence: 0,
                 timestamp: 0,
                 arrival: Instant::now(),
+                channel: 0,
                 opus,
             }
         };
@@ -167,6 +168,17 @@ mod tests {
         assert_eq!(audio.frequency_hz(), None);
         assert!(audio.level_dbfs().is_infinite());
         assert_eq!(Audio::default().frequency_hz(), None);
+    }
+
+    /// EBU Tech 3341, case 1: a stereo sine of 1 kHz that peaks at -23 dBFS has -23 LUFS.
+    #[test]
+    fn loudness_is_that_of_the_standard() {
+        let audio = Audio::decode([sine(1_000.0, 200, 10_f64.powf(-23.0 / 20.0)).as_slice()]);
+        let loudness = audio.loudness_lufs().unwrap();
+        assert!((loudness + 23.0).abs() < 0.3, "{loudness} LUFS");
+        let short = Audio::decode([sine(1_000.0, 19, 0.5).as_slice()]);
+        assert_eq!(short.loudness_lufs(), None);
+        assert_eq!(Audio::default().loudness_lufs(), None);
     }
 
     #[test]

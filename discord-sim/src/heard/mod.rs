@@ -2,11 +2,13 @@
 //!
 //! Returned by [`Sim::heard`](crate::Sim::heard) and
 //! [`Sim::wait_utterance`](crate::Sim::wait_utterance). Opus is decoded only when
-//! [`Utterance::audio`] or [`Heard::audio`] is called.
+//! [`Utterance::audio`] or [`Heard::audio`] is called, or somebody listens live.
 
 mod audio;
 mod frequency;
+pub(crate) mod live;
 pub(crate) mod recording;
+pub(crate) mod wav;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,6 +24,8 @@ pub struct Frame {
     pub timestamp: u32,
     /// When the packet arrived.
     pub arrival: Instant,
+    /// The voice channel the sender was in.
+    pub channel: u64,
     /// The Opus frame.
     pub opus: Arc<[u8]>,
 }
@@ -62,6 +66,37 @@ pub struct Heard {
 }
 
 impl Heard {
+    /// The counters of two channels as one; the utterances of neither.
+    fn plus(self, other: &Heard) -> Heard {
+        let Heard {
+            packets,
+            silence_frames,
+            sequence_breaks,
+            timestamp_breaks,
+            decrypt_failures,
+            encrypted_frames,
+            unencrypted_frames,
+            undecryptable_frames,
+            first_packet,
+            last_packet,
+            utterances: _,
+        } = *other;
+        let first = self.first_packet.into_iter().chain(first_packet).min();
+        Heard {
+            packets: self.packets + packets,
+            silence_frames: self.silence_frames + silence_frames,
+            sequence_breaks: self.sequence_breaks + sequence_breaks,
+            timestamp_breaks: self.timestamp_breaks + timestamp_breaks,
+            decrypt_failures: self.decrypt_failures + decrypt_failures,
+            encrypted_frames: self.encrypted_frames + encrypted_frames,
+            unencrypted_frames: self.unencrypted_frames + unencrypted_frames,
+            undecryptable_frames: self.undecryptable_frames + undecryptable_frames,
+            first_packet: first,
+            last_packet: self.last_packet.max(last_packet),
+            utterances: Vec::new(),
+        }
+    }
+
     /// How long all sounds last together.
     pub fn duration(&self) -> Duration {
         self.utterances.iter().map(Utterance::duration).sum()
@@ -77,16 +112,29 @@ impl Heard {
     }
 }
 
+/// What somebody did that a bot may answer with sound.
+#[derive(Clone, Debug)]
+pub struct Cue {
+    /// Such as `ada used /play`, or what was given to [`Sim::mark`](crate::Sim::mark).
+    pub what: String,
+    /// When it was done: the moment before the bot is told.
+    pub at: Instant,
+}
+
 /// One sound: from the first audible frame to the last before five silence frames, a pause,
-/// or the end of the connection.
+/// the way into another channel, or the end of the connection.
 #[derive(Clone, Debug)]
 pub struct Utterance {
     /// Its place among all sounds of this bot in this guild, counted from 0.
     pub index: usize,
+    /// The voice channel it was heard in.
+    pub channel: u64,
     /// Whether it is over.
     pub ended: bool,
     /// Its frames in order of arrival, without the silence at its end.
     pub frames: Vec<Frame>,
+    /// The last thing that somebody did in the guild before it began.
+    pub cue: Option<Cue>,
 }
 
 impl Utterance {
@@ -104,6 +152,14 @@ impl Utterance {
     /// When its first packet arrived.
     pub fn started_at(&self) -> Option<Instant> {
         self.frames.first().map(|frame| frame.arrival)
+    }
+
+    /// From the [cue](Utterance::cue) to the first packet; `None` without a cue.
+    pub fn after_cue(&self) -> Option<Duration> {
+        Some(
+            self.started_at()?
+                .saturating_duration_since(self.cue.as_ref()?.at),
+        )
     }
 
     /// Packets that did not carry the number after the one before.

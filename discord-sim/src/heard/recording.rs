@@ -1,9 +1,9 @@
-//! What one bot has sent in one guild: counters for ever, packets for a while.
+//! What one bot has sent in one guild: counters by channel for ever, packets for a while.
 //!
 //! Written by the UDP task, one packet at a time; read as [`Heard`]. Nothing
 //! is decoded here.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,13 +31,17 @@ pub(crate) struct Recording {
     next_index: usize,
     silence_run: u32,
     last: Option<Last>,
-    totals: Heard,
+    /// Where the bot is, or was last.
+    channel: u64,
+    /// The counters, by channel; without utterances.
+    counters: BTreeMap<u64, Heard>,
 }
 
 /// One utterance, as positions in the list of all frames there ever were.
 #[derive(Debug)]
 struct Span {
     index: usize,
+    channel: u64,
     from: usize,
     /// After the last frame that is not silence.
     to: usize,
@@ -61,19 +65,30 @@ impl Recording {
             next_index: 0,
             silence_run: 0,
             last: None,
-            totals: Heard::default(),
+            channel: 0,
+            counters: BTreeMap::new(),
         }
+    }
+
+    /// The bot has come into a channel. What it was saying in another one ends there.
+    pub(crate) fn enter(&mut self, channel: u64) {
+        if self.channel != channel {
+            self.end_utterance();
+        }
+        self.channel = channel;
+        self.counters();
     }
 
     /// Adds a decrypted packet.
     pub(crate) fn add(&mut self, header: Header, opus: &[u8], arrival: Instant) {
         self.count(header, arrival);
         let silence = opus == SILENCE;
-        self.totals.packets += 1;
-        self.totals.first_packet.get_or_insert(arrival);
-        self.totals.last_packet = Some(arrival);
+        let counters = self.counters();
+        counters.packets += 1;
+        counters.first_packet.get_or_insert(arrival);
+        counters.last_packet = Some(arrival);
         if silence {
-            self.totals.silence_frames += 1;
+            counters.silence_frames += 1;
             self.silence_run += 1;
             if self.silence_run >= SILENCE_RUN {
                 self.end_utterance();
@@ -92,22 +107,22 @@ impl Recording {
 
     /// Counts a packet that the connection's key does not open.
     pub(crate) fn add_unopened(&mut self) {
-        self.totals.decrypt_failures += 1;
+        self.counters().decrypt_failures += 1;
     }
 
     /// Counts a frame that is encrypted end to end.
     pub(crate) fn add_encrypted(&mut self) {
-        self.totals.encrypted_frames += 1;
+        self.counters().encrypted_frames += 1;
     }
 
     /// Counts a frame that should have been encrypted end to end and was not.
     pub(crate) fn add_unencrypted(&mut self) {
-        self.totals.unencrypted_frames += 1;
+        self.counters().unencrypted_frames += 1;
     }
 
     /// Counts a frame that nobody in the channel has the key to.
     pub(crate) fn add_undecryptable(&mut self) {
-        self.totals.undecryptable_frames += 1;
+        self.counters().undecryptable_frames += 1;
     }
 
     /// The connection has ended, and with it whatever was being said.
@@ -118,25 +133,48 @@ impl Recording {
 
     /// Forgets everything; the next utterance is the first again.
     pub(crate) fn clear(&mut self) {
-        *self = Recording::new(self.keep);
+        let (channel, forgotten) = (self.channel, self.end());
+        *self = Recording {
+            forgotten,
+            channel,
+            ..Recording::new(self.keep)
+        };
     }
 
     /// How many packets were decrypted.
     pub(crate) fn packets(&self) -> usize {
-        self.totals.packets
+        self.counters.values().map(|heard| heard.packets).sum()
     }
 
     /// A copy of all that is kept.
     pub(crate) fn heard(&self, now: Instant) -> Heard {
-        let utterances = self
-            .spans
-            .iter()
-            .map(|span| self.utterance(span, now))
-            .collect();
+        let spans = self.spans.iter();
+        let counters = self.counters.values();
         Heard {
-            utterances,
-            ..self.totals.clone()
+            utterances: spans.map(|span| self.utterance(span, now)).collect(),
+            ..counters.fold(Heard::default(), Heard::plus)
         }
+    }
+
+    /// A copy of what is kept of one channel; `None` if the bot has not been there.
+    pub(crate) fn heard_in(&self, channel: u64, now: Instant) -> Option<Heard> {
+        let counters = self.counters.get(&channel)?.clone();
+        let spans = self.spans.iter().filter(|span| span.channel == channel);
+        Some(Heard {
+            utterances: spans.map(|span| self.utterance(span, now)).collect(),
+            ..counters
+        })
+    }
+
+    /// The place after the last frame there ever was.
+    pub(crate) fn end(&self) -> usize {
+        self.forgotten + self.frames.len()
+    }
+
+    /// The frames from a place on, as far as they are kept.
+    pub(crate) fn since(&self, place: usize) -> Vec<Frame> {
+        let skipped = place.saturating_sub(self.forgotten);
+        self.frames.iter().skip(skipped).cloned().collect()
     }
 
     /// The utterance with this index, if it has begun and is not forgotten.
@@ -150,8 +188,14 @@ impl Recording {
         let skipped = self.frames.len().saturating_sub(frames);
         (
             self.frames.iter().skip(skipped).cloned().collect(),
-            self.totals.last_packet,
+            self.last_packet(),
         )
+    }
+
+    /// When the last packet came.
+    fn last_packet(&self) -> Option<Instant> {
+        let counters = self.counters.values();
+        counters.filter_map(|heard| heard.last_packet).max()
     }
 
     /// When a silence from now on would count as the end of what is being said.
@@ -177,8 +221,9 @@ impl Recording {
         // Between sounds both may jump: silence takes time too, and songbird counts ticks in
         // which it sends nothing.
         if self.spans.back().is_some_and(|span| span.open) {
-            self.totals.sequence_breaks += usize::from(!in_sequence);
-            self.totals.timestamp_breaks += usize::from(!in_time);
+            let counters = self.counters();
+            counters.sequence_breaks += usize::from(!in_sequence);
+            counters.timestamp_breaks += usize::from(!in_time);
         }
     }
 
@@ -187,11 +232,12 @@ impl Recording {
         if silence && !speaking {
             return;
         }
-        let place = self.forgotten + self.frames.len();
+        let place = self.end();
         if !speaking {
             let index = self.next_index;
             self.spans.push_back(Span {
                 index,
+                channel: self.channel,
                 from: place,
                 to: place,
                 open: true,
@@ -210,8 +256,14 @@ impl Recording {
             sequence,
             timestamp,
             arrival,
+            channel: self.channel,
             opus: Arc::from(opus),
         });
+    }
+
+    /// The counters of the channel the bot is in.
+    fn counters(&mut self) -> &mut Heard {
+        self.counters.entry(self.channel).or_default()
     }
 
     fn end_utterance(&mut self) {
@@ -243,7 +295,9 @@ impl Recording {
         let silent = self.falls_silent_at().is_none_or(|at| now >= at);
         Utterance {
             index: span.index,
+            channel: span.channel,
             ended: !span.open || silent,
+            cue: None,
             frames,
         }
     }
@@ -377,6 +431,46 @@ mod tests {
         let indexes = heard.utterances.iter().map(|u| u.index).collect::<Vec<_>>();
         assert_eq!(indexes, [2]);
         assert!(sender.recording.frames.len() <= 11);
+    }
+
+    #[test]
+    fn what_is_sent_belongs_to_the_channel_it_is_sent_in() {
+        let mut sender = Sender::new(Duration::from_mins(1));
+        sender.recording.enter(7);
+        sender.send(&SOUND, 3);
+        sender.recording.enter(7);
+        sender.send(&SOUND, 3);
+        sender.recording.enter(8);
+        sender.send(&SOUND, 2);
+        sender.recording.enter(9);
+        let packets = |channel| {
+            let heard = sender.recording.heard_in(channel, sender.at)?;
+            let frames = heard.utterances.iter().map(|u| (u.index, u.frames.len()));
+            Some((heard.packets, frames.collect::<Vec<_>>()))
+        };
+        assert_eq!(packets(7), Some((6, vec![(0, 6)])));
+        assert_eq!(packets(8), Some((2, vec![(1, 2)])));
+        assert_eq!(packets(9), Some((0, vec![])));
+        assert_eq!(packets(6), None);
+        let whole = sender.heard();
+        assert_eq!((whole.packets, whole.utterances.len()), (8, 2));
+        assert!(whole.first_packet < whole.last_packet);
+    }
+
+    #[test]
+    fn clearing_moves_no_place() {
+        let mut sender = Sender::new(Duration::from_mins(1));
+        sender.send(&SOUND, 3);
+        let place = sender.recording.end();
+        sender.recording.clear();
+        assert_eq!(
+            (sender.recording.end(), sender.recording.packets()),
+            (place, 0)
+        );
+        sender.send(&SOUND, 2);
+        assert_eq!(sender.recording.since(place).len(), 2);
+        assert_eq!(sender.recording.since(place + 1).len(), 1);
+        assert_eq!(sender.heard().utterances[0].index, 0);
     }
 
     #[test]

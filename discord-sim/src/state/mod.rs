@@ -4,6 +4,7 @@
 //! lock is only ever held inside a closure that cannot await.
 
 mod channels;
+mod cues;
 pub(crate) mod dave;
 mod dispatch;
 pub(crate) mod grants;
@@ -45,6 +46,7 @@ use tickets::Tickets;
 
 use crate::audio::dave::Gateway;
 use crate::audio::hub::Hub;
+use crate::heard::Cue;
 use crate::protocol::gateway_limits::GatewayLimits;
 use crate::protocol::rtp::Mode;
 use crate::world::presence::Presence;
@@ -74,7 +76,7 @@ pub(crate) struct VoiceSettings {
 pub(crate) struct Shared {
     pub(crate) ports: Ports,
     pub(crate) voice: VoiceSettings,
-    pub(crate) hub: Hub,
+    pub(crate) hub: Arc<Hub>,
     /// The voice gateway as a sender of proposals to DAVE groups.
     pub(crate) dave_gateway: Arc<Gateway>,
     state: Mutex<State>,
@@ -90,7 +92,8 @@ impl Shared {
         hub: Hub,
         dave_gateway: Gateway,
     ) -> Shared {
-        let state = Mutex::new(State::new(world, ports, limits, voice.dave));
+        let hub = Arc::new(hub);
+        let state = Mutex::new(State::new(world, ports, limits, voice.dave, hub.clone()));
         Shared {
             ports,
             voice,
@@ -156,6 +159,8 @@ pub(crate) struct State {
     pub(crate) commands: Registry,
     pub(crate) interactions: Interactions,
     pub(crate) ports: Ports,
+    hub: Arc<Hub>,
+    cues: VecDeque<(u64, Cue)>,
     requests: VecDeque<RequestRecord>,
     events: VecDeque<(u64, String)>,
     ids: Snowflakes,
@@ -163,7 +168,13 @@ pub(crate) struct State {
 }
 
 impl State {
-    fn new(world: World, ports: Ports, limits: GatewayLimits, dave: Dave) -> State {
+    fn new(
+        world: World,
+        ports: Ports,
+        limits: GatewayLimits,
+        dave: Dave,
+        hub: Arc<Hub>,
+    ) -> State {
         State {
             users: world
                 .users
@@ -182,6 +193,8 @@ impl State {
             commands: Registry::default(),
             interactions: Interactions::default(),
             ports,
+            hub,
+            cues: VecDeque::new(),
             requests: VecDeque::new(),
             events: VecDeque::new(),
             ids: Snowflakes::default(),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::State;
 use crate::error::SimError;
+use crate::heard::recording::Recording;
 use crate::protocol::intents;
 use crate::protocol::voice_message::Message;
 use crate::world::{ChannelKind, VoiceState, permissions, random_text, wire};
@@ -102,6 +103,10 @@ impl State {
         self.tickets
             .tell_channel(guild, channel, user, &Message::clients_connect(&[user]));
         self.tickets.follow(guild, user, channel);
+        if self.find_application(user).is_some() {
+            let enter = |recording: &mut Recording| recording.enter(channel);
+            self.hub.change(guild, user, enter);
+        }
         self.stir_dave(channel);
         let line = format!(
             "{} joined {}",

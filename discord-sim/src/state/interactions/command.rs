@@ -88,6 +88,7 @@ impl State {
         }
         if kind == Kind::Command {
             let line = format!("{} used /{}", self.name_of(user), using.command);
+            self.cue(guild, line.clone());
             self.note(line);
         }
         let id = entry.id;

@@ -1,0 +1,184 @@
+//! What a voice channel hears, as a stream without an end for an `<audio>` element.
+//!
+//! Uncompressed, because browsers read ahead by the byte: Chromium begins to play after some
+//! 220 kB, and then hands on what comes in pieces of 32 kB. That is half a second of these
+//! samples, but many seconds of Opus.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use serde::Deserialize;
+use tokio::time::{Instant, sleep_until};
+
+use super::{ControlError, guild_id};
+use crate::heard::live::{BLOCK, Ear};
+use crate::heard::wav::{self, Format};
+use crate::state::Shared;
+use crate::stop::Stop;
+use crate::world::Guild;
+
+/// A listener that is this late skips what it has missed; one that is less late catches up.
+const LATE: Duration = Duration::from_secs(1);
+
+/// Which channel is listened to; without one, that of the guild in which a bot is.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Where {
+    channel: Option<u64>,
+}
+
+/// `GET /sim/guilds/{guild}/voice/listen`
+pub(super) async fn listen(
+    State(shared): State<Arc<Shared>>,
+    Path(guild): Path<String>,
+    Query(asked): Query<Where>,
+    stop: Stop,
+) -> Result<Response, ControlError> {
+    let guild = guild_id(&shared, &guild)?;
+    if let Some(channel) = asked.channel {
+        let is_voice = |guild: &Guild| guild.has_voice_channel(channel);
+        if !shared.read(|state| state.find_guild(guild).is_some_and(is_voice)) {
+            let reason = format!("the guild has no voice channel {channel}");
+            return Err(ControlError(StatusCode::NOT_FOUND, reason));
+        }
+    }
+    let listener = Listener {
+        shared,
+        stop,
+        guild,
+        channel: asked.channel,
+        followed: None,
+        ear: Ear::default(),
+        due: Instant::now() + BLOCK,
+    };
+    let head = Bytes::from(wav::header(Format::Float32, None));
+    let blocks = stream::unfold(listener, async |mut listener| {
+        let block = listener.next_block().await?;
+        Some((block, listener))
+    });
+    let body = stream::once(async { head }).chain(blocks);
+    let headers = [
+        (header::CONTENT_TYPE, "audio/wav"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::ACCEPT_RANGES, "none"),
+    ];
+    Ok((headers, Body::from_stream(body.map(Ok::<_, Infallible>))).into_response())
+}
+
+/// One stream. It does something only when its client takes the next block.
+struct Listener {
+    shared: Arc<Shared>,
+    stop: Stop,
+    guild: u64,
+    /// The channel that was asked for.
+    channel: Option<u64>,
+    /// The bot whose channel is listened to if none was asked for.
+    followed: Option<u64>,
+    ear: Ear,
+    /// When the next block is due.
+    due: Instant,
+}
+
+impl Listener {
+    /// The next block when it is due; `None` once the simulator stops.
+    async fn next_block(&mut self) -> Option<Bytes> {
+        tokio::select! {
+            () = self.stop.requested() => return None,
+            () = sleep_until(self.due) => {}
+        }
+        let now = Instant::now();
+        self.due += BLOCK;
+        if now > self.due + LATE {
+            self.due = now;
+            self.ear = Ear::default();
+        }
+        let (channel, bots) = self.around();
+        self.ear.keep(&bots);
+        for bot in bots {
+            let place = self.ear.place(bot);
+            let (mut frames, end) = self.shared.hub.read(self.guild, bot, |recording| {
+                let frames = place.map(|place| recording.since(place));
+                (frames.unwrap_or_default(), recording.end())
+            });
+            frames.retain(|frame| frame.channel == channel);
+            self.ear.hear(bot, &frames, end);
+        }
+        Some(self.ear.next_block().into())
+    }
+
+    /// The channel that is listened to, and the bots in it.
+    fn around(&mut self) -> (u64, Vec<u64>) {
+        self.shared.read(|state| {
+            let Some(guild) = state.find_guild(self.guild) else {
+                return (0, Vec::new());
+            };
+            let bots = || state.applications.iter().map(|bot| bot.id);
+            let channel_of = |bot: &u64| Some(guild.voice.get(bot)?.channel);
+            if self.followed.as_ref().and_then(channel_of).is_none() {
+                self.followed = bots().find(|bot| channel_of(bot).is_some());
+            }
+            let followed = || self.followed.as_ref().and_then(channel_of);
+            let Some(channel) = self.channel.or_else(followed) else {
+                return (0, Vec::new());
+            };
+            let inside = bots().filter(|bot| channel_of(bot) == Some(channel));
+            (channel, inside.collect())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::hub::Hub;
+    use crate::protocol::gateway_limits::GatewayLimits;
+    use crate::state::{Ports, VoiceSettings};
+    use crate::stop::Stopper;
+    use crate::world::World;
+
+    #[tokio::test]
+    async fn a_listener_that_stalls_skips_what_it_has_missed() {
+        let ports = Ports {
+            http: 0,
+            https: 0,
+            gateway: 0,
+            voice: 0,
+            udp: 0,
+        };
+        let voice = VoiceSettings {
+            modes: Vec::new(),
+            heartbeat_interval: Duration::MAX,
+        };
+        let hub = Hub::new(Duration::ZERO);
+        let limits = GatewayLimits::default();
+        let (_stopper, stop) = Stopper::new();
+        let mut listener = Listener {
+            shared: Arc::new(Shared::new(World::demo(), ports, limits, voice, hub)),
+            stop,
+            guild: 0,
+            channel: None,
+            followed: None,
+            ear: Ear::default(),
+            due: Instant::now(),
+        };
+        let mut blocks_at_once = async |stalled: Duration| {
+            let now = Instant::now();
+            listener.due = now - stalled;
+            let mut blocks = 0;
+            while listener.due <= now {
+                listener.next_block().await.unwrap();
+                blocks += 1;
+            }
+            blocks
+        };
+        assert_eq!(blocks_at_once(Duration::from_millis(500)).await, 26);
+        assert_eq!(blocks_at_once(Duration::from_secs(3)).await, 1);
+    }
+}
