@@ -5,6 +5,7 @@
 //! samples, but many seconds of Opus.
 
 use std::convert::Infallible;
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ pub(super) struct Where {
 }
 
 /// `GET /sim/guilds/{guild}/voice/listen`
-pub(super) async fn listen(
+pub(super) fn listen(
     State(shared): State<Arc<Shared>>,
     Path(guild): Path<String>,
     Query(asked): Query<Where>,
@@ -56,14 +57,16 @@ pub(super) async fn listen(
         channel: asked.channel,
         followed: None,
         ear: Ear::default(),
-        due: Instant::now() + BLOCK,
+        beat: Beat {
+            due: Instant::now() + BLOCK,
+        },
     };
     let head = Bytes::from(wav::header(Format::Float32, None));
     let blocks = stream::unfold(listener, async |mut listener| {
         let block = listener.next_block().await?;
         Some((block, listener))
     });
-    let body = stream::once(async { head }).chain(blocks);
+    let body = stream::once(ready(head)).chain(blocks);
     let headers = [
         (header::CONTENT_TYPE, "audio/wav"),
         (header::CACHE_CONTROL, "no-store"),
@@ -82,21 +85,17 @@ struct Listener {
     /// The bot whose channel is listened to if none was asked for.
     followed: Option<u64>,
     ear: Ear,
-    /// When the next block is due.
-    due: Instant,
+    beat: Beat,
 }
 
 impl Listener {
     /// The next block when it is due; `None` once the simulator stops.
     async fn next_block(&mut self) -> Option<Bytes> {
-        tokio::select! {
+        let in_time = tokio::select! {
             () = self.stop.requested() => return None,
-            () = sleep_until(self.due) => {}
-        }
-        let now = Instant::now();
-        self.due += BLOCK;
-        if now > self.due + LATE {
-            self.due = now;
+            in_time = self.beat.next() => in_time,
+        };
+        if !in_time {
             self.ear = Ear::default();
         }
         let (channel, bots) = self.around();
@@ -134,51 +133,44 @@ impl Listener {
     }
 }
 
+/// When blocks are due.
+struct Beat {
+    due: Instant,
+}
+
+impl Beat {
+    /// Waits for the next block's time; false if blocks have been skipped.
+    async fn next(&mut self) -> bool {
+        sleep_until(self.due).await;
+        let now = Instant::now();
+        self.due += BLOCK;
+        let in_time = now <= self.due + LATE;
+        if !in_time {
+            self.due = now + BLOCK;
+        }
+        in_time
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audio::hub::Hub;
-    use crate::protocol::gateway_limits::GatewayLimits;
-    use crate::state::{Ports, VoiceSettings};
-    use crate::stop::Stopper;
-    use crate::world::World;
+
+    /// How many blocks come at once after a stall, and whether any were skipped.
+    async fn after(stall: Duration) -> (u32, bool) {
+        let now = Instant::now();
+        let mut beat = Beat { due: now - stall };
+        let (mut blocks, mut in_time) = (0, true);
+        while beat.due <= now {
+            in_time &= beat.next().await;
+            blocks += 1;
+        }
+        (blocks, in_time)
+    }
 
     #[tokio::test]
-    async fn a_listener_that_stalls_skips_what_it_has_missed() {
-        let ports = Ports {
-            http: 0,
-            https: 0,
-            gateway: 0,
-            voice: 0,
-            udp: 0,
-        };
-        let voice = VoiceSettings {
-            modes: Vec::new(),
-            heartbeat_interval: Duration::MAX,
-        };
-        let hub = Hub::new(Duration::ZERO);
-        let limits = GatewayLimits::default();
-        let (_stopper, stop) = Stopper::new();
-        let mut listener = Listener {
-            shared: Arc::new(Shared::new(World::demo(), ports, limits, voice, hub)),
-            stop,
-            guild: 0,
-            channel: None,
-            followed: None,
-            ear: Ear::default(),
-            due: Instant::now(),
-        };
-        let mut blocks_at_once = async |stalled: Duration| {
-            let now = Instant::now();
-            listener.due = now - stalled;
-            let mut blocks = 0;
-            while listener.due <= now {
-                listener.next_block().await.unwrap();
-                blocks += 1;
-            }
-            blocks
-        };
-        assert_eq!(blocks_at_once(Duration::from_millis(500)).await, 26);
-        assert_eq!(blocks_at_once(Duration::from_secs(3)).await, 1);
+    async fn a_listener_that_stalls_for_long_skips_what_it_has_missed() {
+        assert_eq!(after(Duration::from_millis(500)).await, (26, true));
+        assert_eq!(after(Duration::from_secs(3)).await, (1, false));
     }
 }

@@ -3,6 +3,7 @@
 //! What the library offers to tests, for people, scripts and other languages.
 
 mod act;
+mod listen;
 mod look;
 mod page;
 
@@ -18,9 +19,11 @@ use serde_json::json;
 use crate::error::SimError;
 use crate::page as frame;
 use crate::state::Shared;
+use crate::stop::Stop;
 
 /// The routes, relative to the root.
-pub(crate) fn routes() -> Router<Arc<Shared>> {
+pub(crate) fn routes(stop: Stop) -> Router<Arc<Shared>> {
+    let listen = async |shared, guild, asked| listen::listen(shared, guild, asked, stop);
     Router::new()
         .route("/", get(page::show))
         .route(frame::STYLE_PATH, get(frame::style))
@@ -36,6 +39,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
             get(look::heard).delete(act::clear_heard),
         )
         .route("/sim/guilds/{guild}/heard.wav", get(look::heard_wav))
+        .route("/sim/guilds/{guild}/voice/listen", get(listen))
         .route("/sim/guilds/{guild}/voice/join", post(act::join_voice))
         .route("/sim/guilds/{guild}/voice/leave", post(act::leave_voice))
         .route("/sim/guilds/{guild}/slash", post(act::slash))

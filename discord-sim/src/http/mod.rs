@@ -24,7 +24,7 @@ use crate::{control, oauth, rest};
 
 /// Answers requests until told to stop.
 pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: Stop) {
-    let router = router(shared);
+    let router = router(shared, stop.clone());
     each_connection(listener, stop, |stream, stop| {
         connection::serve(stream, router.clone(), stop)
     })
@@ -38,20 +38,20 @@ pub(crate) async fn serve_tls(
     shared: Arc<Shared>,
     stop: Stop,
 ) {
-    let router = router(shared);
+    let router = router(shared, stop.clone());
     each_connection(listener, stop, |stream, stop| {
         connection::serve_tls(stream, tls.clone(), router.clone(), stop)
     })
     .await;
 }
 
-fn router(shared: Arc<Shared>) -> Router {
+fn router(shared: Arc<Shared>, stop: Stop) -> Router {
     let api = rest::routes().merge(oauth::routes());
     Router::new()
         .nest("/api/v10", api.clone())
         .nest("/api", api)
         .merge(oauth::page_routes())
-        .merge(control::routes())
+        .merge(control::routes(stop))
         .fallback(async || ApiError::NOT_FOUND)
         .method_not_allowed_fallback(async || ApiError::METHOD)
         .layer(from_fn_with_state(shared.clone(), record::record))

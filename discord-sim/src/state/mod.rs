@@ -168,13 +168,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    fn new(
-        world: World,
-        ports: Ports,
-        limits: GatewayLimits,
-        dave: Dave,
-        hub: Arc<Hub>,
-    ) -> State {
+    fn new(world: World, ports: Ports, limits: GatewayLimits, dave: Dave, hub: Arc<Hub>) -> State {
         State {
             users: world
                 .users

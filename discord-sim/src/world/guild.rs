@@ -108,6 +108,11 @@ impl Guild {
         self.channels.iter().find(|channel| channel.id == id)
     }
 
+    pub(crate) fn has_voice_channel(&self, id: u64) -> bool {
+        self.find_channel(id)
+            .is_some_and(|channel| channel.kind == ChannelKind::Voice)
+    }
+
     pub(crate) fn first_channel(&self, kind: ChannelKind) -> Option<&Channel> {
         self.channels.iter().find(|channel| channel.kind == kind)
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use discord_sim::{Application, Audio, Guild, Settings, Sim, User, World};
+use discord_sim::{Application, Audio, Dave, Guild, Settings, Sim, User, World};
 use reqwest::{Response, StatusCode};
 
 use crate::support::bot::Bot;
@@ -84,6 +84,7 @@ impl Listener {
                 samples.extend(piece);
             } else {
                 silent += 1;
+                assert!(silent < 2_000, "twenty seconds of silence");
             }
         }
         Audio {
@@ -124,6 +125,8 @@ async fn start(authority: PathBuf) -> Sim {
     let settings = Settings {
         world,
         authority_path: Some(authority),
+        // With it, nobody hears a bot that is alone.
+        dave: Dave::Off,
         ..Settings::default()
     };
     Sim::start(settings).await.unwrap()

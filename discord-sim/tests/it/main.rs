@@ -17,7 +17,9 @@ mod gateway_replay;
 mod gateway_transport;
 mod https;
 mod interactions;
+mod listen;
 mod oauth;
+
 mod rest;
 mod support;
 mod voice;
