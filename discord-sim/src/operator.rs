@@ -41,4 +41,38 @@ impl Sim {
             .then_some(())
             .ok_or(SimError::NotInVoice { user, guild })
     }
+
+    /// Moves the bot to another voice server, as when the region of a channel changes: it is
+    /// told of a new endpoint and token. Its old connection stays until it has opened the new
+    /// one, for two seconds at most, and is closed with 4022.
+    ///
+    /// # Errors
+    ///
+    /// [`SimError::NotInVoice`] if the bot is in no voice channel of the guild.
+    pub fn move_voice_server(&self, guild: u64) -> Result<(), SimError> {
+        let user = self.bot;
+        let moved = self
+            .shared
+            .change(|state| state.move_voice_server(user, guild));
+        moved
+            .then_some(())
+            .ok_or(SimError::NotInVoice { user, guild })
+    }
+
+    /// Takes the bot's voice server away, as when it has failed: the bot is told that it has no
+    /// endpoint (`null`), and its connection is closed with 4022. It has none until
+    /// [`move_voice_server`](Sim::move_voice_server) gives it another, or it joins again.
+    ///
+    /// # Errors
+    ///
+    /// [`SimError::NotInVoice`] if the bot is in no voice channel of the guild.
+    pub fn withdraw_voice_server(&self, guild: u64) -> Result<(), SimError> {
+        let user = self.bot;
+        let withdrawn = self
+            .shared
+            .change(|state| state.withdraw_voice_server(user, guild));
+        withdrawn
+            .then_some(())
+            .ok_or(SimError::NotInVoice { user, guild })
+    }
 }

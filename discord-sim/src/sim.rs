@@ -77,6 +77,7 @@ impl Sim {
         let (secure_pages, tls_port) = listen(0).await?;
         let (gateways, gateway_port) = listen(0).await?;
         let (voices, voice_port) = listen(0).await?;
+        let (other_voices, other_voice_port) = listen(0).await?;
         let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await;
         let udp = udp.map_err(|source| StartError::Listen { port: 0, source })?;
         let udp_port = udp.local_addr();
@@ -87,7 +88,7 @@ impl Sim {
             http: http_port,
             https: tls_port,
             gateway: gateway_port,
-            voice: voice_port,
+            voices: [voice_port, other_voice_port],
             udp: udp_port,
         };
         let hub = Hub::new(settings.recording);
@@ -117,7 +118,13 @@ impl Sim {
                 stop.clone(),
             )),
             tokio::spawn(gateway::listen(gateways, shared.clone(), stop.clone())),
-            tokio::spawn(voice::listen(voices, tls, shared.clone(), stop)),
+            tokio::spawn(voice::listen(
+                voices,
+                tls.clone(),
+                shared.clone(),
+                stop.clone(),
+            )),
+            tokio::spawn(voice::listen(other_voices, tls, shared.clone(), stop)),
             tokio::spawn(async move { audio.hub.listen(udp, audio_stop).await }),
         ];
         let authority_pem = authority.pem().to_owned();

@@ -85,28 +85,35 @@ impl Hub {
             let Ok((length, from)) = received else {
                 continue;
             };
-            if let Some(answer) = self.receive(&buffer[..length], from) {
-                let _ = socket.try_send_to(&answer, from);
-            }
+            self.receive(&buffer[..length], from, |packet, to| {
+                // A receiver whose buffer is full loses it, as on any network.
+                let _ = socket.try_send_to(packet, to);
+            });
         }
     }
 
-    /// Takes one packet; returns the answer to it, if it is of the kind that has one.
-    fn receive(&self, packet: &[u8], from: SocketAddr) -> Option<Vec<u8>> {
+    /// Takes one packet, and sends what has to be sent because of it.
+    fn receive(&self, packet: &[u8], from: SocketAddr, mut send: impl FnMut(&[u8], SocketAddr)) {
         if let Some(ssrc) = discovery_request(packet) {
-            self.find(ssrc)?;
-            return Some(discovery_answer(ssrc, from));
+            if let Some(link) = self.find(ssrc) {
+                link.set_address(from);
+                send(&discovery_answer(ssrc, from), from);
+            }
+            return;
         }
         // Clients keep their way through a NAT open with these, and expect them back.
         if packet.len() == 8 {
-            return Some(packet.to_vec());
+            send(packet, from);
+            return;
         }
-        let header = Header::parse(packet)?;
-        let link = self.find(header.ssrc)?;
-        if link.receive(header, packet, Instant::now()) {
+        let Some(header) = Header::parse(packet) else {
+            return;
+        };
+        let link = self.find(header.ssrc);
+        let arrival = Instant::now();
+        if link.is_some_and(|link| link.receive(header, packet, (from, arrival), send)) {
             self.heard.send_modify(|count| *count += 1);
         }
-        None
     }
 
     fn find(&self, ssrc: u32) -> Option<Arc<Link>> {
@@ -149,31 +156,40 @@ fn ip_text(ip: IpAddr) -> String {
 mod tests {
     use super::*;
 
+    /// What is sent because of a packet.
+    fn answer(hub: &Hub, packet: &[u8]) -> Option<Vec<u8>> {
+        let from = "127.0.0.1:4000".parse().unwrap();
+        let mut sent = None;
+        hub.receive(packet, from, |packet, to| {
+            assert_eq!(to, from);
+            sent = Some(packet.to_vec());
+        });
+        sent
+    }
+
     #[test]
     fn answers_ip_discovery_only_for_known_ssrcs() {
         let hub = Hub::new(Duration::from_mins(1));
-        let from = "127.0.0.1:4000".parse().unwrap();
         let mut request = vec![0; DISCOVERY];
         request[..4].copy_from_slice(&[0, 1, 0, 70]);
         request[7] = 1;
-        assert_eq!(hub.receive(&request, from), None);
+        assert_eq!(answer(&hub, &request), None);
         let link = hub.link(1, 2);
-        let answer = hub.receive(&request, from).unwrap();
-        assert_eq!(answer.len(), DISCOVERY);
-        assert_eq!(&answer[..8], [0, 2, 0, 70, 0, 0, 0, 1]);
-        assert_eq!(&answer[8..18], b"127.0.0.1\0");
-        assert_eq!(&answer[72..], 4000u16.to_be_bytes());
+        let sent = answer(&hub, &request).unwrap();
+        assert_eq!(sent.len(), DISCOVERY);
+        assert_eq!(&sent[..8], [0, 2, 0, 70, 0, 0, 0, 1]);
+        assert_eq!(&sent[8..18], b"127.0.0.1\0");
+        assert_eq!(&sent[72..], 4000u16.to_be_bytes());
         drop(link);
-        assert_eq!(hub.receive(&request, from), None);
+        assert_eq!(answer(&hub, &request), None);
     }
 
     #[test]
     fn keepalives_come_back_and_garbage_does_not() {
         let hub = Hub::new(Duration::from_mins(1));
-        let from = "127.0.0.1:4000".parse().unwrap();
-        assert_eq!(hub.receive(b"12345678", from).unwrap(), b"12345678");
+        assert_eq!(answer(&hub, b"12345678").unwrap(), b"12345678");
         for length in [0, 1, 4, 12, 74, 1500] {
-            assert_eq!(hub.receive(&vec![0xab; length], from), None);
+            assert_eq!(answer(&hub, &vec![0xab; length]), None);
         }
     }
 }

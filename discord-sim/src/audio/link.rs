@@ -3,10 +3,12 @@
 //!
 //! Made by the [`Hub`](super::hub::Hub), held by the ticket, the connection and the DAVE group.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
-use super::dave::hearing::{Hearing, Verdict};
+use super::dave::hearing::{Hearing, Verdict, is_sealed};
 use crate::heard::recording::Recording;
 use crate::protocol::rtp::{Cipher, Header};
 
@@ -20,6 +22,29 @@ pub(crate) struct Link {
     cipher: Mutex<Option<Cipher>>,
     hearing: Mutex<Hearing>,
     recording: SharedRecording,
+    /// Where the client's packets come from.
+    address: Mutex<Option<SocketAddr>>,
+    /// The number of the next packet that is sent to the client.
+    sent: AtomicU32,
+    /// The other bots in the channel.
+    receivers: Mutex<Vec<Receiver>>,
+}
+
+/// Another connection, to which audio is sent on.
+#[derive(Clone, Debug)]
+pub(crate) struct Receiver {
+    link: Weak<Link>,
+    /// Whether it can make something of frames that are encrypted end to end.
+    speaks_dave: bool,
+}
+
+impl Receiver {
+    pub(crate) fn new(link: &Arc<Link>, speaks_dave: bool) -> Receiver {
+        Receiver {
+            link: Arc::downgrade(link),
+            speaks_dave,
+        }
+    }
 }
 
 impl Link {
@@ -29,7 +54,20 @@ impl Link {
             cipher: Mutex::default(),
             hearing: Mutex::default(),
             recording,
+            address: Mutex::default(),
+            sent: AtomicU32::new(0),
+            receivers: Mutex::default(),
         }
+    }
+
+    /// Sets who else is sent what the client sends.
+    pub(crate) fn send_on_to(&self, receivers: Vec<Receiver>) {
+        *lock(&self.receivers) = receivers;
+    }
+
+    /// Notes where the client's packets come from.
+    pub(super) fn set_address(&self, address: SocketAddr) {
+        *lock(&self.address) = Some(address);
     }
 
     /// Sets the key; packets before that are not counted at all.
@@ -42,28 +80,63 @@ impl Link {
         lock(&self.hearing)
     }
 
-    /// Takes a packet that the client has sent; false if there is no key yet.
-    pub(super) fn receive(&self, header: Header, packet: &[u8], arrival: Instant) -> bool {
+    /// Takes a packet that the client has sent, and sends it on; false if there is no key yet.
+    pub(super) fn receive(
+        &self,
+        header: Header,
+        packet: &[u8],
+        (from, arrival): (SocketAddr, Instant),
+        send: impl FnMut(&[u8], SocketAddr),
+    ) -> bool {
         let opened = match &*lock(&self.cipher) {
             Some(cipher) => cipher.open(header, packet),
             None => return false,
         };
-        let heard = opened.map(|frame| (self.hearing().hear(&frame, arrival), frame));
+        let Some(frame) = opened else {
+            lock(&self.recording).add_unopened();
+            return true;
+        };
+        self.set_address(from);
+        let verdict = self.hearing().hear(&frame, arrival);
         let mut recording = lock(&self.recording);
-        match heard {
-            Some((Verdict::Clear, frame)) => recording.add(header, &frame, arrival),
-            Some((Verdict::Opened(opus), _)) => {
+        match verdict {
+            Verdict::Clear => recording.add(header, &frame, arrival),
+            Verdict::Opened(opus) => {
                 recording.add_encrypted();
                 recording.add(header, &opus, arrival);
             }
-            Some((Verdict::NotSealed, _)) => recording.add_unencrypted(),
-            Some((Verdict::NotOpened, _)) => {
+            Verdict::NotSealed => recording.add_unencrypted(),
+            Verdict::NotOpened => {
                 recording.add_encrypted();
                 recording.add_undecryptable();
             }
-            None => recording.add_unopened(),
         }
+        drop(recording);
+        self.send_on(header, &frame, send);
         true
+    }
+
+    /// Sends a frame to the other bots in the channel, each with its own key. What is
+    /// encrypted end to end stays so, and is not sent to who could do nothing with it.
+    fn send_on(&self, header: Header, frame: &[u8], mut send: impl FnMut(&[u8], SocketAddr)) {
+        for receiver in &*lock(&self.receivers) {
+            let Some(link) = receiver.link.upgrade() else {
+                continue;
+            };
+            let Some(address) = *lock(&link.address) else {
+                continue;
+            };
+            if !receiver.speaks_dave && is_sealed(frame) {
+                continue;
+            }
+            let sealed = lock(&link.cipher).as_ref().and_then(|cipher| {
+                let counter = link.sent.fetch_add(1, Ordering::Relaxed);
+                cipher.seal(header, frame, counter)
+            });
+            if let Some(packet) = sealed {
+                send(&packet, address);
+            }
+        }
     }
 }
 

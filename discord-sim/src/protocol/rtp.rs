@@ -32,6 +32,10 @@ impl Mode {
 const HEADER: usize = 12;
 /// The counter at the end of each packet from which the nonce is made.
 const COUNTER: usize = 4;
+/// The tag at the end of what is encrypted.
+const TAG: usize = 16;
+/// The first byte of a header without padding, extension and contributing sources.
+const VERSION_2: u8 = 0x80;
 /// The payload type Discord uses for Opus.
 const OPUS: u8 = 120;
 
@@ -123,6 +127,37 @@ impl Cipher {
         opened.drain(..header.extension);
         Some(opened)
     }
+
+    /// A packet with this Opus frame, numbered and timed as the header says; `counter` must be
+    /// another for each packet under the same key.
+    pub(crate) fn seal(&self, header: Header, frame: &[u8], counter: u32) -> Option<Vec<u8>> {
+        let counter = counter.to_be_bytes();
+        let mut packet = Vec::with_capacity(HEADER + frame.len() + TAG + COUNTER);
+        packet.extend([VERSION_2, OPUS]);
+        packet.extend(header.sequence.to_be_bytes());
+        packet.extend(header.timestamp.to_be_bytes());
+        packet.extend(header.ssrc.to_be_bytes());
+        let payload = Payload {
+            msg: frame,
+            aad: &packet,
+        };
+        let sealed = match self {
+            Cipher::Aes256Gcm(cipher) => {
+                let mut nonce = Nonce::default();
+                nonce[..COUNTER].copy_from_slice(&counter);
+                cipher.encrypt(&nonce, payload)
+            }
+            Cipher::XChaCha20Poly1305(cipher) => {
+                let mut nonce = XNonce::default();
+                nonce[..COUNTER].copy_from_slice(&counter);
+                cipher.encrypt(&nonce, payload)
+            }
+        }
+        .ok()?;
+        packet.extend(sealed);
+        packet.extend(counter);
+        Some(packet)
+    }
 }
 
 impl std::fmt::Debug for Cipher {
@@ -179,6 +214,18 @@ mod tests {
                 Cipher::new(mode, &KEY).open(header, &packet).unwrap(),
                 b"opus"
             );
+        }
+    }
+
+    #[test]
+    fn opens_what_it_seals() {
+        for mode in Mode::ALL {
+            let cipher = Cipher::new(mode, &KEY);
+            let header = Header::parse(&PLAIN).unwrap();
+            let packet = cipher.seal(header, b"opus", 7).unwrap();
+            assert_eq!(packet[..12], PLAIN);
+            assert_eq!(Header::parse(&packet), Some(header));
+            assert_eq!(cipher.open(header, &packet).unwrap(), b"opus");
         }
     }
 

@@ -77,9 +77,9 @@ pub(crate) struct Begun {
 }
 
 impl State {
-    /// A client has chosen its protocol and may send audio; `speaks_dave` if it can encrypt it
-    /// end to end. `None` if its connection is not the current one any more.
-    pub(crate) fn begin_voice(
+    /// Begins a client's session; `speaks_dave` if it can encrypt end to end. `None` if its
+    /// connection is not the current one any more.
+    pub(super) fn begin_session(
         &mut self,
         admission: Admission,
         link: Arc<Link>,

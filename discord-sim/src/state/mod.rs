@@ -24,6 +24,7 @@ pub(crate) mod sessions;
 pub(crate) mod starts;
 pub(crate) mod tickets;
 mod voice;
+mod voice_sessions;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -59,7 +60,8 @@ pub(crate) struct Ports {
     pub(crate) http: u16,
     pub(crate) https: u16,
     pub(crate) gateway: u16,
-    pub(crate) voice: u16,
+    /// Of the two voice servers, so that a bot can be moved from one to the other.
+    pub(crate) voices: [u16; 2],
     pub(crate) udp: u16,
 }
 

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU16;
 
+use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::outbox::{KEPT, Numbered, Outbox};
-use crate::audio::link::Link;
+use crate::audio::link::{Link, Receiver};
 use crate::protocol::voice_message::Message;
 use crate::protocol::{Code, voice_close as close};
 use crate::world::random_text;
@@ -24,6 +25,9 @@ pub(crate) const OUTLET: usize = 2 * KEPT;
 pub(crate) enum Order {
     Send(Numbered),
     End(VoiceEnd),
+    /// The client is to go over to another connection: this one ends when it has, or after a
+    /// while.
+    HandOver(VoiceEnd),
 }
 
 /// How the voice server ends a connection.
@@ -51,11 +55,13 @@ pub(crate) struct Tickets {
     sessions: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Ticket {
     token: String,
     session_id: String,
     channel: u64,
+    /// The voice server it is for.
+    port: u16,
     outlet: Option<mpsc::Sender<Order>>,
     outbox: Outbox,
     connection: u64,
@@ -72,6 +78,21 @@ pub(crate) struct Session {
     pub(crate) link: Arc<Link>,
     /// The version of DAVE that the client was told of, if it speaks DAVE at all.
     pub(crate) dave: Option<u16>,
+    /// How the client said last that it speaks.
+    speaking: Option<u64>,
+}
+
+impl Session {
+    /// Opcode 5 for others, once the client has spoken.
+    pub(super) fn speaking(&self, user: u64) -> Option<Message> {
+        let data = json!({
+            "user_id": user.to_string(),
+            "ssrc": self.link.ssrc,
+            "speaking": self.speaking?,
+            "delay": null,
+        });
+        Some(Message::Json(5, data))
+    }
 }
 
 impl Ticket {
@@ -90,12 +111,28 @@ impl Ticket {
     }
 }
 
+/// What a ticket is for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Offer<'a> {
+    pub(super) channel: u64,
+    pub(super) session_id: &'a str,
+    pub(super) port: u16,
+}
+
 /// What a client shows to be let in.
 #[derive(Debug)]
 pub(crate) struct Claim<'a> {
     pub(crate) guild: u64,
     pub(crate) session_id: &'a str,
     pub(crate) token: &'a str,
+    /// The voice server where it is shown.
+    pub(crate) port: u16,
+}
+
+impl Claim<'_> {
+    fn is_for(&self, ticket: &Ticket) -> bool {
+        self.session_id == ticket.session_id && self.port == ticket.port
+    }
 }
 
 /// A claim that was granted, for one connection.
@@ -109,37 +146,45 @@ pub(crate) struct Admission {
 impl Tickets {
     /// Makes a new ticket in place of an older one; returns its token.
     ///
-    /// A connection opened with the older ticket stays until the client leaves it.
-    pub(crate) fn issue(
-        &mut self,
-        guild: u64,
-        user: u64,
-        channel: u64,
-        session_id: &str,
-    ) -> String {
+    /// A connection opened with the older ticket stays until the client has opened another,
+    /// or does not for a while; it is ended like this then.
+    pub(super) fn issue(&mut self, seat: (u64, u64), offer: Offer<'_>, end: VoiceEnd) -> String {
         let token = random_text(16).to_ascii_lowercase();
-        let old = self.by_seat.remove(&(guild, user));
-        let (outlet, outbox, connection, session) = old
-            .map_or((None, Outbox::default(), 0, None), |old| {
-                (old.outlet, old.outbox, old.connection, old.session)
-            });
-        let ticket = Ticket {
-            token: token.clone(),
-            session_id: session_id.to_owned(),
+        let Offer {
             channel,
-            outlet,
-            outbox,
-            connection,
-            session,
-            ready: false,
-        };
-        self.by_seat.insert((guild, user), ticket);
+            session_id,
+            port,
+        } = offer;
+        let ticket = self.by_seat.entry(seat).or_default();
+        ticket.order(Order::HandOver(end));
+        ticket.token.clone_from(&token);
+        session_id.clone_into(&mut ticket.session_id);
+        ticket.channel = channel;
+        ticket.port = port;
+        ticket.ready = false;
         token
+    }
+
+    /// The voice server that a member's ticket is for.
+    pub(super) fn port(&self, guild: u64, user: u64) -> Option<u16> {
+        Some(self.by_seat.get(&(guild, user))?.port)
+    }
+
+    /// The voice server is gone: the connection ends, and nothing of it can be resumed.
+    pub(super) fn withdraw(&mut self, guild: u64, user: u64) {
+        if let Some(ticket) = self.by_seat.get_mut(&(guild, user)) {
+            ticket.order(Order::End(close::CALL_TERMINATED.into()));
+            *ticket = Ticket {
+                channel: ticket.channel,
+                port: ticket.port,
+                ..Ticket::default()
+            };
+        }
     }
 
     /// Lets a new connection in, in place of an older one. Also returns where it notes the
     /// number of the last message it has written.
-    pub(crate) fn claim(
+    pub(super) fn claim(
         &mut self,
         claim: &Claim<'_>,
         user: u64,
@@ -149,7 +194,7 @@ impl Tickets {
             .by_seat
             .get_mut(&(claim.guild, user))
             .ok_or(close::SESSION_INVALID)?;
-        if ticket.session_id != claim.session_id {
+        if !claim.is_for(ticket) {
             return Err(close::SESSION_INVALID);
         }
         if ticket.token != claim.token {
@@ -159,6 +204,8 @@ impl Tickets {
         ticket.connection = self.connections;
         ticket.outlet = Some(outlet);
         ticket.outbox = Outbox::default();
+        ticket.session = None;
+        ticket.ready = false;
         let admission = Admission {
             guild: claim.guild,
             user,
@@ -180,9 +227,7 @@ impl Tickets {
             .by_seat
             .range_mut((claim.guild, 0)..=(claim.guild, u64::MAX));
         let (&(guild, user), ticket) = of_guild
-            .find(|(_, ticket)| {
-                ticket.token == claim.token && ticket.session_id == claim.session_id
-            })
+            .find(|(_, ticket)| ticket.token == claim.token && claim.is_for(ticket))
             .ok_or(close::SESSION_INVALID)?;
         let session = ticket.session.clone().ok_or(close::SESSION_INVALID)?;
         let missed = ticket
@@ -224,9 +269,17 @@ impl Tickets {
             channel,
             link,
             dave,
+            speaking: None,
         });
         ticket.ready = true;
         Some(number)
+    }
+
+    /// A client says how it speaks; the session in which it does.
+    pub(super) fn speak(&mut self, admission: Admission, speaking: u64) -> Option<&Session> {
+        let session = self.current(admission)?.session.as_mut()?;
+        session.speaking = Some(speaking);
+        Some(session)
     }
 
     /// The sessions that were begun in a channel and are still in it, with their users.
@@ -241,6 +294,25 @@ impl Tickets {
             let inside = ticket.channel == channel && session.channel == channel;
             inside.then_some((*user, session))
         })
+    }
+
+    /// Has the audio of each session sent on to those of others in its channel, if they are
+    /// among the hearers.
+    pub(super) fn route_audio(&self, guild: u64, hearers: &BTreeMap<u64, u64>) {
+        let of_guild = || self.by_seat.range((guild, 0)..=(guild, u64::MAX));
+        for ((_, sender), ticket) in of_guild() {
+            let Some(session) = &ticket.session else {
+                continue;
+            };
+            let receivers = of_guild().filter_map(|((_, user), other)| {
+                let other = other.session.as_ref()?;
+                let hears = *user != *sender
+                    && ticket.channel == other.channel
+                    && hearers.get(user) == Some(&ticket.channel);
+                hears.then(|| Receiver::new(&other.link, other.dave.is_some()))
+            });
+            session.link.send_on_to(receivers.collect());
+        }
     }
 
     /// Sends a message to a client, unless it has begun another session since.
@@ -278,6 +350,9 @@ impl Tickets {
     pub(crate) fn revoke(&mut self, guild: u64, user: u64) {
         if let Some(mut ticket) = self.by_seat.remove(&(guild, user)) {
             ticket.order(Order::End(close::DISCONNECTED.into()));
+            if let Some(session) = ticket.session {
+                session.link.send_on_to(Vec::new());
+            }
         }
     }
 
@@ -293,22 +368,15 @@ impl Tickets {
         connected
     }
 
-    /// The member was moved by someone else; its connection moves along.
-    pub(crate) fn follow(&mut self, guild: u64, user: u64, channel: u64) {
-        if let Some(ticket) = self.by_seat.get_mut(&(guild, user)) {
-            ticket.channel = channel;
-        }
-    }
-
     /// Sends a message to the client of this connection.
-    pub(crate) fn tell(&mut self, admission: Admission, message: Message) {
+    pub(super) fn tell(&mut self, admission: Admission, message: Message) {
         if let Some(ticket) = self.current(admission) {
             ticket.send(message);
         }
     }
 
     /// Sends a message to every other bot connected to the channel.
-    pub(crate) fn tell_channel(
+    pub(super) fn tell_channel(
         &mut self,
         guild: u64,
         channel: u64,

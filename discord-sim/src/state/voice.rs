@@ -6,10 +6,11 @@
 use serde_json::{Value, json};
 
 use super::State;
+use super::tickets::Offer;
 use crate::error::SimError;
 use crate::heard::recording::Recording;
-use crate::protocol::intents;
 use crate::protocol::voice_message::Message;
+use crate::protocol::{Code, intents, voice_close as close};
 use crate::world::{ChannelKind, VoiceState, permissions, random_text, wire};
 
 impl State {
@@ -35,25 +36,14 @@ impl State {
         if !self.may_enter(bot, guild, channel) {
             return;
         }
-        let before = self
-            .find_guild(guild)
-            .and_then(|guild| guild.voice.get(&bot));
-        let only_flags =
-            before.is_some_and(|before| before.channel == channel && before.session_id == session);
         let session_id = session.to_owned();
-        self.seat(
-            guild,
-            bot,
-            VoiceState {
-                channel,
-                session_id,
-                self_mute,
-                self_deaf,
-            },
-        );
-        if !only_flags {
-            self.send_voice_server(bot, guild, channel, session);
-        }
+        let voice = VoiceState {
+            channel,
+            session_id,
+            self_mute,
+            self_deaf,
+        };
+        self.seat(guild, bot, voice);
     }
 
     fn may_enter(&self, bot: u64, guild: u64, channel: u64) -> bool {
@@ -73,47 +63,78 @@ impl State {
             && (!full || bits & permissions::MOVE_MEMBERS != 0)
     }
 
-    fn send_voice_server(&mut self, bot: u64, guild: u64, channel: u64, session: &str) {
-        let token = self.tickets.issue(guild, bot, channel, session);
-        let endpoint = format!("127.0.0.1:{}", self.ports.voice);
+    /// Offers a bot a voice connection for the channel it sits in; an older one is left
+    /// with this code.
+    fn offer_voice(&mut self, bot: u64, guild: u64, code: Code) {
+        let port = self.tickets.port(guild, bot);
+        self.offer_voice_at(bot, guild, port.unwrap_or(self.ports.voices[0]), code);
+    }
+
+    pub(super) fn offer_voice_at(&mut self, bot: u64, guild: u64, port: u16, code: Code) {
+        let seat = self
+            .find_guild(guild)
+            .and_then(|guild| guild.voice.get(&bot));
+        let Some(VoiceState {
+            channel,
+            session_id,
+            ..
+        }) = seat.cloned()
+        else {
+            return;
+        };
+        let offer = Offer {
+            channel,
+            session_id: &session_id,
+            port,
+        };
+        let token = self.tickets.issue((guild, bot), offer, code.into());
         let update = json!({
             "token": token,
             "guild_id": guild.to_string(),
-            "endpoint": endpoint,
+            "endpoint": format!("127.0.0.1:{port}"),
         });
         self.tell(bot, guild, 0, "VOICE_SERVER_UPDATE", &update);
     }
 
-    /// Puts a member into a voice channel, or changes how it sits there.
+    /// Puts a member into a voice channel, or changes how it sits there. A bot is offered a
+    /// connection for the channel.
     pub(crate) fn seat(&mut self, guild: u64, user: u64, voice: VoiceState) {
-        let channel = voice.channel;
+        let (channel, session_id) = (voice.channel, voice.session_id.clone());
         let Some(entry) = self.find_guild_mut(guild) else {
             return;
         };
-        let before = entry.voice.insert(user, voice).map(|state| state.channel);
+        let before = entry.voice.insert(user, voice);
         self.announce_voice(guild, user, None);
-        if before == Some(channel) {
-            return;
-        }
-        if let Some(before) = before {
+        let is_moved = before.as_ref().is_none_or(|it| it.channel != channel);
+        if is_moved {
+            if let Some(before) = &before {
+                self.tickets.tell_channel(
+                    guild,
+                    before.channel,
+                    user,
+                    &Message::client_disconnect(user),
+                );
+                self.stir_dave(before.channel);
+            }
             self.tickets
-                .tell_channel(guild, before, user, &Message::client_disconnect(user));
-            self.stir_dave(before);
+                .tell_channel(guild, channel, user, &Message::clients_connect(&[user]));
+            if self.find_application(user).is_some() {
+                let enter = |recording: &mut Recording| recording.enter(channel);
+                self.hub.change(guild, user, enter);
+            }
+            let line = format!(
+                "{} joined {}",
+                self.name_of(user),
+                self.name_of_channel(channel)
+            );
+            self.note(line);
         }
-        self.tickets
-            .tell_channel(guild, channel, user, &Message::clients_connect(&[user]));
-        self.tickets.follow(guild, user, channel);
-        if self.find_application(user).is_some() {
-            let enter = |recording: &mut Recording| recording.enter(channel);
-            self.hub.change(guild, user, enter);
+        let is_offered = before.is_some_and(|it| !is_moved && it.session_id == session_id);
+        if self.find_application(user).is_some() && !is_offered {
+            self.offer_voice(user, guild, close::DISCONNECTED);
         }
         self.stir_dave(channel);
-        let line = format!(
-            "{} joined {}",
-            self.name_of(user),
-            self.name_of_channel(channel)
-        );
-        self.note(line);
+        self.route_audio(guild);
     }
 
     /// Takes a member out of voice, whoever wanted it.
@@ -133,6 +154,7 @@ impl State {
         );
         self.tickets.revoke(guild, user);
         self.stir_dave(before.channel);
+        self.route_audio(guild);
         let line = format!(
             "{} left {}",
             self.name_of(user),

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
 
 use futures_util::SinkExt as _;
 use serde::Deserialize;
@@ -31,6 +32,9 @@ use crate::websocket::{self, Incoming, Payload};
 /// What the voice server says it is, to a client that asks. Discord's numbers of late 2024.
 const BACKEND: (&str, &str) = ("0.11.6", "0.4.11");
 
+/// How long a client that is offered another connection may keep the one it has.
+const HANDOVER: Duration = Duration::from_secs(2);
+
 /// Serves one client.
 pub(crate) async fn serve(
     stream: TcpStream,
@@ -38,6 +42,7 @@ pub(crate) async fn serve(
     shared: Arc<Shared>,
     mut stop: Stop,
 ) {
+    let port = stream.local_addr().map_or(0, |address| address.port());
     let accepting = async {
         let stream = tls.accept(stream).await.ok()?;
         websocket::accept(stream, read_version).await
@@ -52,6 +57,7 @@ pub(crate) async fn serve(
         shared,
         socket,
         version,
+        port,
         stop: stop.clone(),
         outlet: Some(outlet),
         seat: None,
@@ -71,6 +77,8 @@ fn read_version(query: &str) -> Result<Version, &'static str> {
 pub(super) struct Connection {
     pub(super) shared: Arc<Shared>,
     pub(super) version: Version,
+    /// The voice server that it is to.
+    pub(super) port: u16,
     /// Handed to the ticket once the client is let in.
     pub(super) outlet: Option<mpsc::Sender<Order>>,
     /// What the client has once it is let in.
@@ -122,14 +130,19 @@ impl Connection {
         if !self.send(8, &hello).await {
             return None;
         }
+        let mut leaving = None;
         loop {
             // Half an interval late is too late.
             let timeout = self.heard_from + interval * 3 / 2;
+            let left_at = leaving.as_ref().map(|(at, _)| *at);
             let incoming = tokio::select! {
                 // In this order: what else happens at the end is a consequence of it.
                 biased;
                 () = stop.requested() => return Some(GOING_AWAY.into()),
                 () = tokio::time::sleep_until(timeout) => return Some(close::SESSION_TIMEOUT.into()),
+                () = tokio::time::sleep_until(left_at.unwrap_or(timeout)), if left_at.is_some() => {
+                    return leaving.map(|(_, end)| end);
+                }
                 order = inlet.recv() => {
                     match order {
                         Some(Order::Send(numbered)) => {
@@ -138,8 +151,14 @@ impl Connection {
                             }
                         }
                         Some(Order::End(end)) => return Some(end),
+                        Some(Order::HandOver(end)) => {
+                            leaving = Some((Instant::now() + HANDOVER, end));
+                        }
                         // The ticket was claimed by another connection, or this one is too slow.
-                        None => return Some(close::SESSION_INVALID.into()),
+                        None => {
+                            let end = leaving.map(|(_, end)| end);
+                            return Some(end.unwrap_or(close::SESSION_INVALID.into()));
+                        }
                     }
                     continue;
                 }
@@ -254,29 +273,11 @@ impl Connection {
         Ok(())
     }
 
-    fn speaking(&mut self, speaking: Speaking) -> Result<(), Code> {
-        let Some(Seat {
-            admission, link, ..
-        }) = &self.seat
-        else {
-            return Err(close::NOT_AUTHENTICATED);
-        };
-        let data = json!({
-            "user_id": admission.user.to_string(),
-            "ssrc": link.ssrc,
-            "speaking": speaking.speaking,
-            "delay": null,
-        });
-        let message = Message::Json(5, data);
-        let Admission { guild, user, .. } = *admission;
-        self.shared.change(|state| {
-            let channel = state
-                .find_guild(guild)
-                .and_then(|guild| guild.voice.get(&user));
-            if let Some(channel) = channel.map(|voice| voice.channel) {
-                state.tickets.tell_channel(guild, channel, user, &message);
-            }
-        });
+    fn speaking(&self, speaking: Speaking) -> Result<(), Code> {
+        let seat = self.seat.as_ref().ok_or(close::NOT_AUTHENTICATED)?;
+        let Speaking { speaking } = speaking;
+        self.shared
+            .change(|state| state.speak(seat.admission, speaking));
         Ok(())
     }
 

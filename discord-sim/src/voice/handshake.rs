@@ -7,11 +7,10 @@ use serde_json::{Value, json};
 use super::connection::{Connection, Seat};
 use super::dave;
 use crate::protocol::rtp::Cipher;
-use crate::protocol::voice_message::Message;
 use crate::protocol::{Code, voice_close as close};
 use crate::state::dave::Dave;
 use crate::state::tickets::Claim;
-use crate::world::{random_text, snowflake};
+use crate::world::snowflake;
 
 /// Opcode 0.
 #[derive(Deserialize)]
@@ -54,14 +53,12 @@ impl Connection {
             guild: snowflake::read(&identify.server_id).ok_or(close::DECODE_ERROR)?,
             session_id: &identify.session_id,
             token: &identify.token,
+            port: self.port,
         };
         let speaks_dave = identify.max_dave_protocol_version.unwrap_or(0) > 0;
-        let (admission, written) = self.shared.change(|state| {
-            state
-                .find_guild(claim.guild)
-                .ok_or(close::SERVER_NOT_FOUND)?;
-            state.tickets.claim(&claim, user, outlet)
-        })?;
+        let (admission, written) = self
+            .shared
+            .change(|state| state.claim_voice(&claim, user, outlet))?;
         if !speaks_dave && self.shared.voice.dave == Dave::Required {
             return Err(close::DAVE_REQUIRED);
         }
@@ -92,6 +89,7 @@ impl Connection {
             guild: snowflake::read(&resume.server_id).ok_or(close::DECODE_ERROR)?,
             session_id: &resume.session_id,
             token: &resume.token,
+            port: self.port,
         };
         let received = match resume.seq_ack {
             _ if !self.version.is_numbered() => None,
@@ -131,24 +129,10 @@ impl Connection {
         rand::rng().fill(&mut key);
         seat.link.set_cipher(Cipher::new(mode, &key));
         let (admission, link) = (seat.admission, seat.link.clone());
-        let begun = self.shared.change(|state| {
-            let begun = state.begin_voice(admission, link, seat.speaks_dave)?;
-            let description = json!({
-                "mode": mode.name(),
-                "secret_key": key,
-                "dave_protocol_version": begun.version,
-                "audio_codec": "opus",
-                "video_codec": null,
-                "media_session_id": random_text(32),
-            });
-            state.tickets.tell(admission, Message::Json(4, description));
-            let others = state.others_in_voice(admission.guild, admission.user);
-            if !others.is_empty() {
-                let others = Message::clients_connect(&others);
-                state.tickets.tell(admission, others);
-            }
-            Some(begun)
-        });
+        let speaks_dave = seat.speaks_dave;
+        let begun = self
+            .shared
+            .change(|state| state.begin_voice(admission, link, speaks_dave, (mode.name(), &key)));
         // Without a session the inlet is closed already, and the connection about to end.
         if let Some(begun) = begun {
             seat.group = begun.reports.map(|reports| (begun.session, reports));

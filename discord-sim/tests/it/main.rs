@@ -7,6 +7,7 @@
 
 mod control;
 mod dave;
+mod dave_clients;
 mod gateway;
 mod gateway_events;
 mod gateway_interruptions;
@@ -24,4 +25,5 @@ mod rest;
 mod support;
 mod voice;
 mod voice_gateway;
+mod voice_servers;
 mod voice_sessions;

@@ -5,7 +5,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::frame::{SenderKey, is_sealed};
+use super::frame::SenderKey;
+pub(crate) use super::frame::is_sealed;
 
 /// The Opus frame that may always be sent in the clear.
 const SILENCE: [u8; 3] = [0xf8, 0xff, 0xfe];

@@ -30,7 +30,8 @@ const MEMBER: u8 = 1;
 const COMMIT: u8 = 3;
 /// `ProposalOrRef.type` of a reference.
 const REFERENCE: u8 = 2;
-/// `LeafNode.leaf_node_source` in an update path.
+/// `LeafNode.leaf_node_source` in a key package, and in the path of a commit.
+const LEAF_OF_KEY_PACKAGE: u8 = 1;
 const LEAF_OF_COMMIT: u8 = 3;
 /// The external sender's place in the group's list of one.
 const SENDER_INDEX: u32 = 0;
@@ -225,6 +226,9 @@ impl Joiner {
     pub(super) fn parse(user: u64, body: &[u8]) -> Result<Joiner, Refusal> {
         let wrapper = [MLS_1.to_be_bytes(), KEY_PACKAGE.to_be_bytes()].concat();
         let bare = body.strip_prefix(wrapper.as_slice()).unwrap_or(body);
+        if !is_key_package(bare) {
+            return Err(Refusal::Unreadable);
+        }
         let package = guarded(|| {
             let package = KeyPackageIn::tls_deserialize_exact_bytes(bare);
             let package = package.map_err(|_| Refusal::Unreadable)?;
@@ -277,41 +281,32 @@ pub(super) struct Commit {
 /// Reads the body of opcode 28: a commit, and a welcome if it adds members.
 pub(super) fn parse_commit(body: &[u8]) -> Result<(Commit, &[u8]), Refusal> {
     let mut reader = Reader::new(body);
-    let commit = read_commit(&mut reader).ok_or(Refusal::Unreadable)??;
+    let commit = read_commit(&mut reader).ok_or(Refusal::Unreadable)?;
     let welcome = reader.rest();
     let message = body.strip_suffix(welcome).unwrap_or(body);
     let message = message.to_vec();
     Ok((Commit { message, ..commit }, welcome))
 }
 
-/// Reads the `MLSMessage` with a commit, all but its own bytes. `None` if it cannot be read.
-fn read_commit(reader: &mut Reader<'_>) -> Option<Result<Commit, Refusal>> {
-    let (version, format) = (reader.u16()?, reader.u16()?);
-    if (version, format) != (MLS_1, PUBLIC_MESSAGE) {
-        return Some(Err(Refusal::Invalid));
-    }
-    let channel = reader.vector()?.try_into();
+/// Reads the `MLSMessage` with a commit, all but its own bytes. `None` if it is no commit by a
+/// member, or one with proposals of its own.
+fn read_commit(reader: &mut Reader<'_>) -> Option<Commit> {
+    let expect = |is_so: bool| is_so.then_some(());
+    expect((reader.u16()?, reader.u16()?) == (MLS_1, PUBLIC_MESSAGE))?;
+    let channel = u64::from_be_bytes(reader.vector()?.try_into().ok()?);
     let epoch = reader.u64()?;
-    if reader.u8()? != MEMBER {
-        return Some(Err(Refusal::Invalid));
-    }
+    expect(reader.u8()? == MEMBER)?;
     let leaf = reader.u32()?;
     let _authenticated_data = reader.vector()?;
-    if reader.u8()? != COMMIT {
-        return Some(Err(Refusal::Invalid));
-    }
-    let mut proposals = Reader::new(reader.vector()?);
-    let mut references = Vec::new();
-    while !proposals.rest().is_empty() {
-        if proposals.u8()? != REFERENCE {
-            return Some(Err(Refusal::Invalid));
-        }
-        references.push(proposals.vector()?.to_vec());
-    }
+    expect(reader.u8()? == COMMIT)?;
+    let references = reader.each(|proposal| {
+        expect(proposal.u8()? == REFERENCE)?;
+        Some(proposal.vector()?.to_vec())
+    })?;
     match reader.u8()? {
         0 => {}
         1 => {
-            skip_leaf(reader)?;
+            skip_leaf(reader, LEAF_OF_COMMIT)?;
             reader.each(|node| {
                 node.vector()?;
                 node.each(|secret| secret.vector().and(secret.vector()))
@@ -323,20 +318,31 @@ fn read_commit(reader: &mut Reader<'_>) -> Option<Result<Commit, Refusal>> {
     for _ in 0..3 {
         reader.vector()?;
     }
-    let Ok(channel) = channel else {
-        return Some(Err(Refusal::Invalid));
-    };
-    Some(Ok(Commit {
+    Some(Commit {
         message: Vec::new(),
-        channel: u64::from_be_bytes(channel),
+        channel,
         epoch,
         leaf,
         references,
-    }))
+    })
 }
 
-/// Reads past the leaf of an update path.
-fn skip_leaf(reader: &mut Reader<'_>) -> Option<()> {
+/// Whether these bytes have the shape of a key package, and no more.
+fn is_key_package(bytes: &[u8]) -> bool {
+    let mut reader = Reader::new(bytes);
+    let read = |reader: &mut Reader<'_>| {
+        // Version, ciphersuite, initial key; extensions and signature after the leaf.
+        reader.u16().and(reader.u16())?;
+        reader.vector()?;
+        skip_leaf(reader, LEAF_OF_KEY_PACKAGE)?;
+        skip_extensions(reader)?;
+        reader.vector().map(|_signature| ())
+    };
+    read(&mut reader).is_some() && reader.rest().is_empty()
+}
+
+/// Reads past a leaf from this source.
+fn skip_leaf(reader: &mut Reader<'_>, source: u8) -> Option<()> {
     // Encryption key, signature key, the type of credential, the identity.
     reader.vector()?;
     reader.vector()?;
@@ -344,16 +350,28 @@ fn skip_leaf(reader: &mut Reader<'_>) -> Option<()> {
     reader.vector()?;
     // Capabilities: versions, ciphersuites, extensions, proposals, credentials.
     for _ in 0..5 {
-        reader.vector()?;
+        reader.each(Reader::u16)?;
     }
-    if reader.u8()? != LEAF_OF_COMMIT {
+    if reader.u8()? != source {
         return None;
     }
-    // Parent hash, extensions, signature.
-    for _ in 0..3 {
+    if source == LEAF_OF_KEY_PACKAGE {
+        // The lifetime.
+        reader.u64().and(reader.u64())?;
+    } else {
+        // The parent's hash.
         reader.vector()?;
     }
-    Some(())
+    skip_extensions(reader)?;
+    reader.vector().map(|_signature| ())
+}
+
+fn skip_extensions(reader: &mut Reader<'_>) -> Option<()> {
+    let extensions = reader.each(|extension| {
+        extension.u16()?;
+        extension.vector()
+    });
+    extensions.map(|_| ())
 }
 
 /// The part of a welcome that one joiner needs; `None` if it is not welcomed.

@@ -30,37 +30,54 @@ impl Guest {
     /// Speaks this version of the voice gateway to a simulator with these settings.
     pub(crate) async fn of(settings: Settings, version: u8) -> Guest {
         let sim = Sim::start(settings).await.unwrap();
+        Guest::join(sim, version).await
+    }
+
+    /// Joins the first voice channel of the first guild as the bot of this handle.
+    pub(crate) async fn join(sim: Sim, version: u8) -> Guest {
         let (guild, lounge) = (sim.guilds()[0].id, sim.guilds()[0].voice_channel.unwrap());
         let application = sim.application();
         let mut gateway = Socket::connect(&sim.gateway_url()).await;
         gateway
             .send(
                 2,
-                json!({ "token": application.bot_token, "intents": INTENTS }),
+                json!({ "token": application.bot_token, "intents": INTENTS, "properties": {} }),
             )
             .await;
         let join = json!({ "guild_id": guild.to_string(), "channel_id": lounge.to_string() });
         gateway.receive_event("READY").await;
         gateway.send(4, join).await;
-        let session = gateway.receive_event("VOICE_STATE_UPDATE").await["session_id"].take();
-        let server = gateway.receive_event("VOICE_SERVER_UPDATE").await;
-        let identify = json!({
-            "server_id": guild.to_string(),
-            "user_id": application.id.to_string(),
-            "session_id": session,
-            "token": server["token"],
-            "max_dave_protocol_version": 0,
-        });
-        let endpoint = server["endpoint"].as_str().unwrap().to_owned();
-        Guest {
+        let mut guest = Guest {
             sim,
             gateway,
             guild,
             lounge,
-            identify,
-            endpoint,
+            identify: json!({
+                "server_id": guild.to_string(),
+                "user_id": application.id.to_string(),
+                "max_dave_protocol_version": 0,
+            }),
+            endpoint: String::new(),
             version,
+        };
+        let me = application.id.to_string();
+        let mut state = Value::Null;
+        while state["user_id"] != me {
+            state = guest.gateway.receive_event("VOICE_STATE_UPDATE").await;
         }
+        guest.identify["session_id"] = state["session_id"].take();
+        assert!(guest.follow().await);
+        guest
+    }
+
+    /// Takes what it is told of its voice server next; false if it has none any more.
+    pub(crate) async fn follow(&mut self) -> bool {
+        let server = self.gateway.receive_event("VOICE_SERVER_UPDATE").await;
+        assert_eq!(server["guild_id"], self.guild.to_string());
+        self.identify["token"] = server["token"].clone();
+        let endpoint = server["endpoint"].as_str();
+        endpoint.unwrap_or_default().clone_into(&mut self.endpoint);
+        endpoint.is_some()
     }
 
     pub(crate) async fn connect(&self) -> Socket {
@@ -89,7 +106,8 @@ impl Guest {
         let ssrc = u32::try_from(ready["ssrc"].as_u64().unwrap()).unwrap();
         socket.send(1, select("udp", MODE)).await;
         let description = socket.receive_op(4).await["d"].take();
-        assert_eq!(description["dave_protocol_version"], 0);
+        let dave = &self.identify["max_dave_protocol_version"];
+        assert!(description["dave_protocol_version"].as_u64() <= dave.as_u64());
         assert_eq!(description["mode"], MODE);
         let key = description["secret_key"].as_array().unwrap().iter();
         let key = key.map(|byte| u8::try_from(byte.as_u64().unwrap()).unwrap());
@@ -141,5 +159,35 @@ impl Speaker {
             .await
             .unwrap();
         self.sent += 1;
+    }
+
+    /// Asks for its address, which also tells where to send to.
+    pub(crate) async fn discover(&self) {
+        let mut request = [0; 74];
+        request[1] = 1;
+        request[3] = 70;
+        request[4..8].copy_from_slice(&self.ssrc.to_be_bytes());
+        self.udp.send(&request).await.unwrap();
+        let mut answer = [0; 74];
+        assert_eq!(self.udp.recv(&mut answer).await.unwrap(), 74);
+        assert_eq!(answer[1], 2);
+    }
+
+    /// The next packet that comes: its header and what is in it.
+    pub(crate) async fn receive(&self) -> (Vec<u8>, Vec<u8>) {
+        let mut packet = vec![0; 2_048];
+        let receiving = tokio::time::timeout(super::PATIENCE, self.udp.recv(&mut packet));
+        let length = receiving.await.expect("a packet in time").unwrap();
+        packet.truncate(length);
+        let counter = packet.split_off(length - 4);
+        let sealed = packet.split_off(12);
+        let mut nonce = Nonce::default();
+        nonce[..4].copy_from_slice(&counter);
+        let payload = Payload {
+            msg: &sealed,
+            aad: &packet,
+        };
+        let opened = self.cipher.decrypt(&nonce, payload).unwrap();
+        (packet, opened)
     }
 }

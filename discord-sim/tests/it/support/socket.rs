@@ -19,6 +19,13 @@ use tokio_tungstenite::{
     Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
 };
 
+/// A frame of the voice gateway, which sends both kinds.
+#[derive(Debug)]
+pub(crate) enum Frame {
+    Text(Value),
+    Binary(Vec<u8>),
+}
+
 /// A connection to either gateway.
 pub(crate) struct Socket {
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
@@ -111,6 +118,27 @@ impl Socket {
                     return serde_json::from_str(&text).unwrap();
                 }
                 Message::Binary(bytes) => return self.inflate(&bytes),
+                Message::Close(frame) => panic!("closed: {frame:?}"),
+                _ => {}
+            }
+        }
+    }
+
+    /// The next frame of the voice gateway.
+    ///
+    /// # Panics
+    ///
+    /// If the server closes instead.
+    pub(crate) async fn receive_frame(&mut self) -> Frame {
+        loop {
+            let message = tokio::time::timeout(super::PATIENCE, self.stream.next()).await;
+            match message
+                .expect("a frame in time")
+                .expect("an open connection")
+                .unwrap()
+            {
+                Message::Text(text) => return Frame::Text(serde_json::from_str(&text).unwrap()),
+                Message::Binary(bytes) => return Frame::Binary(bytes.into()),
                 Message::Close(frame) => panic!("closed: {frame:?}"),
                 _ => {}
             }
