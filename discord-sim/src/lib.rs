@@ -25,13 +25,14 @@
 //! Where things are, from the top down; an import only ever goes down:
 //!
 //! - `main`: the program.
-//! - `sim`, `people`, `administration`, `observe`, `operator`, `outages`: the library's face,
-//!   thin over the rest.
+//! - `sim`, `people`, `administration`, `observe`, `operator`, `limits`, `outages`: the
+//!   library's face, thin over the rest.
 //! - `http`: one server for `control` (the simulator's own interface), `rest` and `oauth`.
 //! - `gateway`, `voice`: the two gateways.
 //! - `state`: the one changing value behind its lock, every change, and the events it implies.
 //! - `audio`: the UDP socket and the connections behind it.
 //! - `heard`: recordings and their analysis.
+//! - `faults`: what a test can name of the traffic, and what it does to it.
 //! - `world`: plain values, their JSON and the permission rules.
 //! - `protocol`: codes, intents, error answers and packet formats.
 //! - `accept`, `authority`, `websocket`, `page`, `settings`, `error`, `stop`: what all use.
@@ -42,9 +43,11 @@ mod audio;
 mod authority;
 mod control;
 mod error;
+mod faults;
 mod gateway;
 mod heard;
 mod http;
+mod limits;
 mod oauth;
 mod observe;
 mod operator;
@@ -63,15 +66,19 @@ mod world;
 
 pub use audio::dave::group::DaveGroup;
 pub use error::SimError;
+pub use faults::requests::Requests;
 pub use heard::{Audio, Cue, Frame, Heard, Utterance};
 pub use protocol::gateway_limits::GatewayLimits;
+pub use protocol::rate_limits::{Quota, RateLimitScope, RateLimits};
 pub use protocol::rtp::Mode;
 pub use settings::{Settings, StartError};
 pub use sim::{GuildView, Sim};
 pub use state::dave::Dave;
 pub use state::interactions::{Choice, Reply};
 pub use state::tickets::VoiceEnd;
-pub use state::{Authorization, ConnectionRefusal, Interruption, LoginRefusal, RequestRecord};
+pub use state::{
+    Authorization, ConnectionRefusal, Interruption, LoginRefusal, RateLimitBucket, RequestRecord,
+};
 pub use world::{
     Activity, Application, Channel, ChannelKind, Guild, Member, Overwrite, OverwriteTarget, Role,
     Status, User, World, permissions,

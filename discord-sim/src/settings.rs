@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::protocol::gateway_limits::GatewayLimits;
+use crate::protocol::rate_limits::RateLimits;
 use crate::protocol::rtp::Mode;
 use crate::state::dave::Dave;
 use crate::world::World;
@@ -17,6 +18,8 @@ pub struct Settings {
     pub world: World,
     /// The gateway's times and limits.
     pub gateway: GatewayLimits,
+    /// The limits of REST.
+    pub rate_limits: RateLimits,
     /// The encryption modes offered to voice clients.
     pub modes: Vec<Mode>,
     /// When end-to-end encryption of voice is used.
@@ -38,6 +41,7 @@ impl Default for Settings {
             port: 0,
             world: World::demo(),
             gateway: GatewayLimits::default(),
+            rate_limits: RateLimits::default(),
             modes: Mode::ALL.to_vec(),
             dave: Dave::Offered,
             authority_path: None,

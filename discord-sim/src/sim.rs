@@ -13,7 +13,7 @@ use crate::audio::dave::Gateway;
 use crate::audio::hub::Hub;
 use crate::authority::Authority;
 use crate::settings::{Settings, StartError};
-use crate::state::{Ports, Shared, VoiceSettings};
+use crate::state::{Limits, Ports, Shared, VoiceSettings};
 use crate::stop::Stopper;
 use crate::world::{Application, ChannelKind, Guild, User};
 use crate::{gateway, http, voice};
@@ -102,9 +102,13 @@ impl Sim {
             heartbeat_interval: settings.voice_heartbeat_interval,
             dave: settings.dave,
         };
-        let (world, gateway) = (settings.world, settings.gateway);
+        let limits = Limits {
+            gateway: settings.gateway,
+            rest: settings.rate_limits,
+        };
         let dave = Gateway::new().map_err(|error| StartError::Dave(Box::new(error)))?;
-        let shared = Arc::new(Shared::new(world, ports, gateway, voice, hub, dave));
+        let shared = Shared::new(settings.world, ports, limits, voice, hub, dave);
+        let shared = Arc::new(shared);
 
         let (stopper, stop) = Stopper::new();
         let audio = shared.clone();

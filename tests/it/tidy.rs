@@ -15,9 +15,16 @@ const ROOMS: [&[&str]; 7] = [
 ];
 
 /// The same of the simulated Discord.
-const SIM_ROOMS: [&[&str]; 15] = [
+const SIM_ROOMS: [&[&str]; 16] = [
     &["main"],
-    &["people", "administration", "observe", "operator", "outages"],
+    &[
+        "people",
+        "administration",
+        "observe",
+        "operator",
+        "limits",
+        "outages",
+    ],
     &["sim"],
     &["http"],
     &["control"],
@@ -28,6 +35,7 @@ const SIM_ROOMS: [&[&str]; 15] = [
     &["state"],
     &["audio"],
     &["heard"],
+    &["faults"],
     &["world", "websocket"],
     &["protocol"],
     &["accept", "error", "page", "stop"],

@@ -177,6 +177,6 @@ fn user_id(shared: &Shared, user: &Value) -> Result<u64, SimError> {
     })
 }
 
-fn refused(rejection: JsonRejection) -> ControlError {
+pub(super) fn refused(rejection: JsonRejection) -> ControlError {
     ControlError(rejection.status(), rejection.body_text())
 }

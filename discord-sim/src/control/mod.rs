@@ -3,6 +3,7 @@
 //! What the library offers to tests, for people, scripts and other languages.
 
 mod act;
+mod limits;
 mod listen;
 mod look;
 mod page;
@@ -33,6 +34,11 @@ pub(crate) fn routes(stop: Stop) -> Router<Arc<Shared>> {
             get(look::requests).delete(act::clear_requests),
         )
         .route("/sim/events", get(look::events))
+        .route(
+            "/sim/limits",
+            get(limits::show).post(limits::set).delete(limits::restore),
+        )
+        .route("/sim/limits/exhausted", post(limits::exhaust))
         .route("/sim/commands", get(look::commands))
         .route(
             "/sim/guilds/{guild}/heard",

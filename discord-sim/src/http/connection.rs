@@ -1,6 +1,7 @@
 //! One HTTP/1.1 connection, plain or over TLS, from its handshake to its end.
 
 use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -28,30 +29,36 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// What a request came in by; each request carries it as an extension.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entrance {
+    /// The client's.
+    pub(super) address: IpAddr,
     /// Whether the connection is encrypted.
     pub(super) tls: bool,
 }
 
 /// Serves one client.
 pub(super) async fn serve(stream: TcpStream, router: Router, stop: Stop) {
-    send_at_once(&stream);
-    answer(stream, router, Entrance { tls: false }, HEAD, stop).await;
+    let entrance = enter(&stream, false);
+    answer(stream, router, entrance, HEAD, stop).await;
 }
 
 /// Serves one client over TLS.
 pub(super) async fn serve_tls(stream: TcpStream, tls: TlsAcceptor, router: Router, stop: Stop) {
-    send_at_once(&stream);
+    let entrance = enter(&stream, true);
     let accepted = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await;
     if let Ok(Ok(stream)) = accepted {
-        answer(stream, router, Entrance { tls: true }, HEAD, stop).await;
+        answer(stream, router, entrance, HEAD, stop).await;
     }
 }
 
-/// Answers are small; waiting to fill a packet would only delay them.
-fn send_at_once(stream: &TcpStream) {
+fn enter(stream: &TcpStream, tls: bool) -> Entrance {
+    // Answers are small; waiting to fill a packet would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "no TCP_NODELAY");
     }
+    let address = stream.peer_addr().map(|peer| peer.ip().to_canonical());
+    // Only a client that is gone again has none.
+    let address = address.unwrap_or(Ipv4Addr::LOCALHOST.into());
+    Entrance { address, tls }
 }
 
 async fn answer<S>(
@@ -96,7 +103,11 @@ mod tests {
         let (_stopper, stop) = Stopper::new();
         for begun in ["", "GET / HTTP/1.1\r\nhost: loc"] {
             let (mut client, server) = tokio::io::duplex(1024);
-            let entrance = Entrance { tls: false };
+            let address = Ipv4Addr::LOCALHOST.into();
+            let entrance = Entrance {
+                address,
+                tls: false,
+            };
             let patience = Duration::from_millis(10);
             client.write_all(begun.as_bytes()).await.unwrap();
             answer(server, Router::new(), entrance, patience, stop.clone()).await;

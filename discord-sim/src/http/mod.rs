@@ -5,6 +5,7 @@
 
 mod connection;
 mod door;
+mod limits;
 mod record;
 
 use std::sync::Arc;
@@ -54,6 +55,7 @@ fn router(shared: Arc<Shared>, stop: Stop) -> Router {
         .merge(control::routes(stop))
         .fallback(async || ApiError::NOT_FOUND)
         .method_not_allowed_fallback(async || ApiError::METHOD)
+        .layer(from_fn_with_state(shared.clone(), limits::limit))
         .layer(from_fn_with_state(shared.clone(), record::record))
         .layer(from_fn(door::refuse_foreign_hosts))
         .with_state(shared)

@@ -3,9 +3,11 @@
 //! Plain values and pure functions, used by every part above.
 
 pub(crate) mod api_error;
+pub(crate) mod cloudflare;
 pub(crate) mod gateway_close;
 pub(crate) mod gateway_limits;
 pub(crate) mod intents;
+pub(crate) mod rate_limits;
 pub(crate) mod rtp;
 pub(crate) mod voice_close;
 pub(crate) mod voice_message;

@@ -6,6 +6,7 @@
 use serde::Serialize;
 
 use super::State;
+use crate::protocol::rate_limits::RateLimitScope;
 
 const REQUESTS_KEPT: usize = 10_000;
 const EVENTS_KEPT: usize = 500;
@@ -50,6 +51,10 @@ pub struct RequestRecord {
     pub authorization: Authorization,
     /// The status of the answer.
     pub status: u16,
+    /// The rate limit bucket it counts in, as `X-RateLimit-Bucket` names it.
+    pub bucket: Option<String>,
+    /// The limit it has met, if it was refused for that.
+    pub limited: Option<RateLimitScope>,
     /// When the answer was ready, in Unix milliseconds.
     pub at_ms: u64,
 }

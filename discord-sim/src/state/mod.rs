@@ -13,6 +13,7 @@ mod guilds;
 pub(crate) mod interactions;
 pub(crate) mod interruptions;
 mod journal;
+pub(crate) mod limits;
 mod lookup;
 mod members;
 mod moderation;
@@ -35,11 +36,13 @@ use tokio::time::Instant;
 
 pub use interruptions::{ConnectionRefusal, Interruption, LoginRefusal};
 pub use journal::{Authorization, RequestRecord};
+pub use limits::RateLimitBucket;
 
 use dave::{Dave, Desks};
 use grants::Grants;
 use interactions::Interactions;
 use interruptions::Refusals;
+use limits::Limiter;
 use registry::Registry;
 use sessions::Sessions;
 use starts::Starts;
@@ -49,6 +52,7 @@ use crate::audio::dave::Gateway;
 use crate::audio::hub::Hub;
 use crate::heard::Cue;
 use crate::protocol::gateway_limits::GatewayLimits;
+use crate::protocol::rate_limits::RateLimits;
 use crate::protocol::rtp::Mode;
 use crate::world::presence::Presence;
 use crate::world::snowflake::Snowflakes;
@@ -63,6 +67,13 @@ pub(crate) struct Ports {
     /// Of the two voice servers, so that a bot can be moved from one to the other.
     pub(crate) voices: [u16; 2],
     pub(crate) udp: u16,
+}
+
+/// What clients are granted.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    pub(crate) gateway: GatewayLimits,
+    pub(crate) rest: RateLimits,
 }
 
 /// How voice was asked to be.
@@ -89,7 +100,7 @@ impl Shared {
     pub(crate) fn new(
         world: World,
         ports: Ports,
-        limits: GatewayLimits,
+        limits: Limits,
         voice: VoiceSettings,
         hub: Hub,
         dave_gateway: Gateway,
@@ -154,6 +165,7 @@ pub(crate) struct State {
     presences: BTreeMap<u64, Presence>,
     pub(crate) sessions: Sessions,
     pub(crate) refusals: Refusals,
+    pub(crate) limiter: Limiter,
     starts: Starts,
     pub(crate) tickets: Tickets,
     desks: Desks,
@@ -170,7 +182,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    fn new(world: World, ports: Ports, limits: GatewayLimits, dave: Dave, hub: Arc<Hub>) -> State {
+    fn new(world: World, ports: Ports, limits: Limits, dave: Dave, hub: Arc<Hub>) -> State {
         State {
             users: world
                 .users
@@ -180,7 +192,8 @@ impl State {
             applications: world.applications,
             guilds: world.guilds,
             presences: BTreeMap::new(),
-            sessions: Sessions::new(limits),
+            sessions: Sessions::new(limits.gateway),
+            limiter: Limiter::new(limits.rest),
             starts: Starts::default(),
             refusals: Refusals::default(),
             tickets: Tickets::default(),

@@ -18,6 +18,7 @@ mod gateway_replay;
 mod gateway_transport;
 mod https;
 mod interactions;
+mod limits;
 mod listen;
 mod oauth;
 

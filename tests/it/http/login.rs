@@ -292,6 +292,7 @@ async fn no_login_revokes_another_credential() {
         .set("YURI_LIMITS__BURST", "100")
         .start()
         .await;
+    server.let_log_in_often();
     let ada = server.user("ada");
     let token = server.token(ada).await;
     let first = Browser::login(&server, "ada").await;

@@ -292,6 +292,7 @@ async fn ten_named_tokens_are_enough() {
         .set("YURI_LIMITS__BURST", "100")
         .start()
         .await;
+    server.let_log_in_often();
     let browser = Browser::login(&server, "ada").await;
     for number in 0..10 {
         let answer = browser

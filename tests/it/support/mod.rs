@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use discord_sim::{Settings, Sim};
+use discord_sim::{Requests, Settings, Sim};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use rocket::Shutdown;
 use rocket::fairing::AdHoc;
@@ -185,6 +185,12 @@ impl Server {
     /// The first guild of the simulated Discord: ada and ben are members, ada sits in voice.
     pub fn guild(&self) -> GuildId {
         GuildId::try_from(self.sim().guilds()[0].id).unwrap()
+    }
+
+    /// Lifts Discord's limit of one list of guilds per user and second, which a login asks for.
+    pub fn let_log_in_often(&self) {
+        let guilds = Requests::to("/users/@me/guilds");
+        self.sim().set_rate_limit(guilds, None);
     }
 
     /// A simulated user's id.

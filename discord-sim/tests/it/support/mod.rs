@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use discord_sim::{Settings, Sim};
+use discord_sim::{RateLimits, Settings, Sim};
 
 /// Long enough for a busy machine; nothing waits this long when all is well.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -19,9 +19,18 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// Tells a child where its simulator is to write its authority.
 const AUTHORITY: &str = "DISCORD_SIM_TEST_AUTHORITY";
 
-/// The demo world.
+/// The demo world, in which nobody has to wait before asking again.
 pub(crate) async fn sim() -> Sim {
-    Sim::start(Settings::default()).await.unwrap()
+    let rate_limits = RateLimits {
+        enforced: false,
+        ..RateLimits::default()
+    };
+    Sim::start(Settings {
+        rate_limits,
+        ..Settings::default()
+    })
+    .await
+    .unwrap()
 }
 
 /// A client to which `discord.com` is the simulator.
