@@ -243,6 +243,23 @@ async fn intents_decide_what_is_heard() {
 }
 
 #[tokio::test]
+async fn soundboards_are_told_of_the_guilds_the_bot_is_in() {
+    let sim = sim().await;
+    let guilds = sim.guilds();
+    let (mut socket, _) = log_in(&sim, 0).await;
+    let asked = guilds.iter().map(|guild| guild.id.to_string());
+    let asked = json!({ "guild_ids": asked.collect::<Vec<_>>() });
+    socket.send(31, asked).await;
+    for guild in guilds.iter().filter(|guild| guild.has_bot) {
+        let sounds = socket.receive_event("SOUNDBOARD_SOUNDS").await;
+        assert_eq!(sounds["guild_id"], guild.id.to_string());
+        assert!(sounds["soundboard_sounds"].is_array());
+    }
+    socket.send(1, Value::Null).await;
+    assert_eq!(socket.receive().await["op"], 11);
+}
+
+#[tokio::test]
 async fn privileged_intents_must_be_switched_on_and_shards_share_the_guilds() {
     let bot = Application {
         privileged_intents: 0,
