@@ -13,7 +13,7 @@ use crate::error::SimError;
 use crate::heard::recording::Recording;
 use crate::heard::{Heard, Utterance};
 use crate::sim::Sim;
-use crate::state::{RequestRecord, Shared, State};
+use crate::state::{RequestRecord, State};
 
 impl Sim {
     /// The requests to OAuth and REST, oldest first; the last ten thousand.
@@ -35,14 +35,7 @@ impl Sim {
 
     /// Waits until the bot has registered a command of this name.
     pub async fn wait_command(&self, name: &str, timeout: Duration) -> bool {
-        let bot = self.bot;
-        let named = |command: &Value| command["name"] == name;
-        self.shared
-            .wait_for(timeout, |state| {
-                state.commands.all_of(bot).iter().any(named).then_some(())
-            })
-            .await
-            .is_some()
+        self.shared.wait_command(self.bot, name, timeout).await
     }
 
     /// Moves the simulated time forward: OAuth codes and tokens, time-outs and new ids
@@ -53,11 +46,7 @@ impl Sim {
 
     /// Waits until the bot is logged in and has been told of all its guilds.
     pub async fn wait_bot_ready(&self, timeout: Duration) -> bool {
-        let bot = self.bot;
-        let ready = self
-            .shared
-            .wait_for(timeout, |state| state.sessions.is_ready(bot).then_some(()));
-        ready.await.is_some()
+        self.shared.wait_ready(self.bot, timeout).await
     }
 
     /// The voice channel the bot is shown in.
@@ -74,13 +63,8 @@ impl Sim {
         channel: Option<u64>,
         timeout: Duration,
     ) -> bool {
-        let bot = self.bot;
-        let arrived = self.shared.wait_for(timeout, |state| {
-            let now = state.find_guild(guild)?.voice.get(&bot)?.channel;
-            let there = channel.is_none_or(|channel| channel == now);
-            (there && state.tickets.is_connected(guild, bot)).then_some(())
-        });
-        arrived.await.is_some()
+        let arrived = self.shared.wait_in_voice(guild, self.bot, channel, timeout);
+        arrived.await
     }
 
     /// Waits until what the bot sends in a guild is encrypted end to end, which is when the
@@ -90,11 +74,8 @@ impl Sim {
     /// A bot that has just joined needs some hundredths of a second for it; what it plays
     /// meanwhile is lost (see [`Heard::unencrypted_frames`]).
     pub async fn wait_bot_encrypted(&self, guild: u64, timeout: Duration) -> bool {
-        let bot = self.bot;
-        let encrypted = self.shared.wait_for(timeout, |state| {
-            state.is_encrypted(guild, bot).then_some(())
-        });
-        encrypted.await.is_some()
+        let encrypted = self.shared.wait_encrypted(guild, self.bot, timeout);
+        encrypted.await
     }
 
     /// The end-to-end encryption group of the channel that the bot is in; `None` if its
@@ -121,11 +102,8 @@ impl Sim {
 
     /// Waits until the bot is in no voice channel of the guild.
     pub async fn wait_bot_out_of_voice(&self, guild: u64, timeout: Duration) -> bool {
-        let bot = self.bot;
-        let left = self.shared.wait_for(timeout, |state| {
-            (!state.find_guild(guild)?.voice.contains_key(&bot)).then_some(())
-        });
-        left.await.is_some()
+        let left = self.shared.wait_out_of_voice(guild, self.bot, timeout);
+        left.await
     }
 
     /// What the bot was heard to play in a guild.
@@ -173,7 +151,7 @@ impl Sim {
         timeout: Duration,
     ) -> Option<Utterance> {
         let bot = self.bot;
-        wait_utterance(&self.shared, guild, bot, n, timeout).await
+        self.shared.wait_utterance(guild, bot, n, timeout).await
     }
 
     /// Waits until so many packets have come.
@@ -186,41 +164,5 @@ impl Sim {
         tokio::time::timeout(timeout, waiting)
             .await
             .is_ok_and(|waited| waited.is_ok())
-    }
-}
-
-async fn wait_utterance(
-    shared: &Shared,
-    guild: u64,
-    bot: u64,
-    n: usize,
-    timeout: Duration,
-) -> Option<Utterance> {
-    let deadline = Instant::now() + timeout;
-    let mut heard = shared.hub.subscribe();
-    loop {
-        heard.borrow_and_update();
-        let now = Instant::now();
-        let (found, silent_at) = shared.hub.read(guild, bot, |recording| {
-            (
-                recording.find_utterance(n, now),
-                recording.falls_silent_at(),
-            )
-        });
-        let begun = found.is_some();
-        if let Some(mut utterance) = found.filter(|utterance| utterance.ended) {
-            shared.read(|state| state.give_cues(guild, [&mut utterance]));
-            return Some(utterance);
-        }
-        if now >= deadline {
-            return None;
-        }
-        // A sound may also end because nothing comes any more.
-        let until = silent_at
-            .filter(|at| begun && *at > now)
-            .unwrap_or(deadline)
-            .min(deadline);
-        // Either way there is something to look at; the sender outlives this call.
-        let _ = tokio::time::timeout_at(until.into(), heard.changed()).await;
     }
 }

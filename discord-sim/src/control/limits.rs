@@ -5,13 +5,11 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::ControlError;
-use super::act::refused;
+use super::answer::Body;
 use crate::faults::requests::Requests;
 use crate::protocol::rate_limits::{Quota, RateLimitScope};
 use crate::state::Shared;
@@ -49,13 +47,12 @@ struct QuotaBody {
 /// `POST /sim/limits`
 pub(super) async fn set(
     State(shared): State<Arc<Shared>>,
-    body: Result<Json<Limit>, JsonRejection>,
-) -> Result<StatusCode, ControlError> {
-    let Json(Limit { requests, quota }) = body.map_err(refused)?;
+    Body(Limit { requests, quota }): Body<Limit>,
+) -> StatusCode {
     let quota =
         quota.map(|quota| Quota::new(quota.requests, Duration::from_millis(quota.window_ms)));
     shared.change(|state| state.limiter.set_quota(requests, quota));
-    Ok(StatusCode::NO_CONTENT)
+    StatusCode::NO_CONTENT
 }
 
 /// Which requests have been too many, and for how long.
@@ -70,9 +67,8 @@ pub(super) struct Exhausted {
 /// `POST /sim/limits/exhausted`
 pub(super) async fn exhaust(
     State(shared): State<Arc<Shared>>,
-    body: Result<Json<Exhausted>, JsonRejection>,
-) -> Result<StatusCode, ControlError> {
-    let Json(exhausted) = body.map_err(refused)?;
+    Body(exhausted): Body<Exhausted>,
+) -> StatusCode {
     let time = Duration::from_millis(exhausted.for_ms);
     shared.change(|state| {
         let now_ms = state.now_ms();
@@ -81,7 +77,7 @@ pub(super) async fn exhaust(
         } = exhausted;
         state.limiter.exhaust(requests, scope, time, now_ms);
     });
-    Ok(StatusCode::NO_CONTENT)
+    StatusCode::NO_CONTENT
 }
 
 /// `DELETE /sim/limits`

@@ -10,15 +10,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, Query, State};
-use axum::http::{StatusCode, header};
+use axum::extract::State;
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep_until};
 
-use super::{ControlError, guild_id};
+use super::answer::{Answered, Asked, Refused};
+use super::names::{InGuild, Named, home};
 use crate::heard::live::{BLOCK, Ear};
 use crate::heard::wav::{self, Format};
 use crate::state::Shared;
@@ -32,29 +33,33 @@ const LATE: Duration = Duration::from_secs(1);
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Where {
-    channel: Option<u64>,
+    channel: Option<Named>,
 }
 
 /// `GET /sim/guilds/{guild}/voice/listen`
 pub(super) fn listen(
     State(shared): State<Arc<Shared>>,
-    Path(guild): Path<String>,
-    Query(asked): Query<Where>,
+    InGuild(guild): InGuild,
+    Asked(asked): Asked<Where>,
     stop: Stop,
-) -> Result<Response, ControlError> {
-    let guild = guild_id(&shared, &guild)?;
-    if let Some(channel) = asked.channel {
-        let is_voice = |guild: &Guild| guild.has_voice_channel(channel);
-        if !shared.read(|state| state.find_guild(guild).is_some_and(is_voice)) {
-            let reason = format!("the guild has no voice channel {channel}");
-            return Err(ControlError(StatusCode::NOT_FOUND, reason));
-        }
-    }
+) -> Answered<Response> {
+    let channel = asked.channel.map(|named| {
+        let channel_of = |guild: &Guild| {
+            let channel = named.channel(guild)?;
+            let no_voice = || Refused::unprocessable("this is no voice channel");
+            guild
+                .has_voice_channel(channel)
+                .then_some(channel)
+                .ok_or_else(no_voice)
+        };
+        shared.read(|state| channel_of(home(state, guild)?))
+    });
+    let channel = channel.transpose()?;
     let listener = Listener {
         shared,
         stop,
         guild,
-        channel: asked.channel,
+        channel,
         followed: None,
         ear: Ear::default(),
         beat: Beat {

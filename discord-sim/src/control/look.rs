@@ -1,53 +1,46 @@
-//! Control requests that only look.
+//! Control requests that look at the whole simulator, and those that clear and advance it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::extract::State;
+use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ControlError, first_bot, guild_id};
-use crate::heard::{Audio, Heard, Utterance};
+use super::answer::Body;
 use crate::state::{self, RequestRecord, Shared};
 use crate::world::{Guild, wire};
 
 /// `GET /sim/state`
 pub(super) async fn state(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    Json(shared.read(|state| {
-        let guilds = state
-            .guilds
-            .iter()
-            .map(|entry| guild(state, entry))
-            .collect::<Vec<_>>();
-        let bots = state.applications.iter().map(|bot| {
-            json!({
-                "id": bot.id.to_string(),
-                "name": bot.name,
-                "ready": state.sessions.is_ready(bot.id),
-                "redirect_uris": bot.redirect_uris,
-            })
-        });
+    Json(shared.read(everything))
+}
+
+/// Who and what there is.
+pub(super) fn everything(state: &state::State) -> Value {
+    let guilds = state.guilds.iter().map(|entry| guild(state, entry));
+    let bots = state.applications.iter().map(|bot| {
         json!({
-            "users": state.humans().map(wire::user).collect::<Vec<_>>(),
-            "bots": bots.collect::<Vec<_>>(),
-            "guilds": guilds,
+            "id": bot.id.to_string(),
+            "name": bot.name,
+            "ready": state.sessions.is_ready(bot.id),
+            "redirect_uris": bot.redirect_uris,
         })
-    }))
+    });
+    json!({
+        "users": state.humans().map(wire::user).collect::<Vec<_>>(),
+        "bots": bots.collect::<Vec<_>>(),
+        "guilds": guilds.collect::<Vec<_>>(),
+    })
 }
 
 fn guild(state: &state::State, guild: &Guild) -> Value {
     let members = guild.members.values().map(|member| {
         let mut value = wire::member(state, member);
-        value["voice_channel"] = json!(
-            guild
-                .voice
-                .get(&member.user)
-                .map(|voice| voice.channel.to_string())
-        );
+        let seat = guild.voice.get(&member.user);
+        value["voice_channel"] = json!(seat.map(|voice| voice.channel.to_string()));
         value
     });
     json!({
@@ -60,9 +53,15 @@ fn guild(state: &state::State, guild: &Guild) -> Value {
     })
 }
 
-/// `GET /sim/requests`
+/// `GET /sim/requests`: oldest first.
 pub(super) async fn requests(State(shared): State<Arc<Shared>>) -> Json<Vec<RequestRecord>> {
     Json(shared.read(state::State::requests))
+}
+
+/// `DELETE /sim/requests`
+pub(super) async fn clear_requests(State(shared): State<Arc<Shared>>) -> StatusCode {
+    shared.change(state::State::clear_requests);
+    StatusCode::NO_CONTENT
 }
 
 /// `GET /sim/events`: newest first.
@@ -71,100 +70,25 @@ pub(super) async fn events(State(shared): State<Arc<Shared>>) -> Json<Value> {
     Json(shared.read(|state| state.events().map(line).collect()))
 }
 
-/// `GET /sim/commands`
-pub(super) async fn commands(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    let bot = first_bot(&shared);
-    Json(json!(shared.read(|state| state.commands.all_of(bot))))
-}
-
-/// `GET /sim/guilds/{guild}/heard`
-pub(super) async fn heard(
-    State(shared): State<Arc<Shared>>,
-    Path(guild): Path<String>,
-) -> Result<Json<Value>, ControlError> {
-    let heard = heard_in(&shared, &guild)?;
-    decode(move || Json(summary(&heard))).await
-}
-
-/// Which sound is wanted; all of them if none is named.
+/// How far the clock goes ahead.
 #[derive(Deserialize)]
-pub(super) struct Which {
-    utterance: Option<usize>,
+#[serde(deny_unknown_fields)]
+pub(super) struct Advance {
+    advance_ms: u64,
 }
 
-/// `GET /sim/guilds/{guild}/heard.wav`
-pub(super) async fn heard_wav(
+/// `POST /sim/clock`
+pub(super) async fn advance(
     State(shared): State<Arc<Shared>>,
-    Path(guild): Path<String>,
-    Query(which): Query<Which>,
-) -> Result<impl IntoResponse, ControlError> {
-    let mut heard = heard_in(&shared, &guild)?;
-    if let Some(index) = which.utterance {
-        heard
-            .utterances
-            .retain(|utterance| utterance.index == index);
-        if heard.utterances.is_empty() {
-            let reason = format!("there is no utterance {index}");
-            return Err(ControlError(StatusCode::NOT_FOUND, reason));
-        }
-    }
-    let wav = decode(move || heard.audio().to_wav()).await?;
-    Ok(([(header::CONTENT_TYPE, "audio/wav")], wav))
+    Body(advance): Body<Advance>,
+) -> Json<Value> {
+    Json(shared.change(|state| {
+        state.advance_clock(Duration::from_millis(advance.advance_ms));
+        json!({ "now_ms": state.now_ms() })
+    }))
 }
 
-fn heard_in(shared: &Shared, guild: &str) -> Result<Heard, ControlError> {
-    let guild = guild_id(shared, guild)?;
-    let now = Instant::now();
-    Ok(shared
-        .hub
-        .read(guild, first_bot(shared), |recording| recording.heard(now)))
-}
-
-/// Decoding takes long enough to be kept away from the other connections.
-async fn decode<R: Send + 'static>(
-    work: impl FnOnce() -> R + Send + 'static,
-) -> Result<R, ControlError> {
-    let failed = |error: tokio::task::JoinError| {
-        ControlError(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
-    };
-    tokio::task::spawn_blocking(work).await.map_err(failed)
-}
-
-fn summary(heard: &Heard) -> Value {
-    json!({
-        "packets": heard.packets,
-        "silence_frames": heard.silence_frames,
-        "sequence_breaks": heard.sequence_breaks,
-        "timestamp_breaks": heard.timestamp_breaks,
-        "decrypt_failures": heard.decrypt_failures,
-        "encrypted_frames": heard.encrypted_frames,
-        "unencrypted_frames": heard.unencrypted_frames,
-        "undecryptable_frames": heard.undecryptable_frames,
-        "duration_ms": heard.duration().as_millis(),
-        "utterances": heard.utterances.iter().map(sound).collect::<Vec<_>>(),
-    })
-}
-
-fn sound(utterance: &Utterance) -> Value {
-    let audio = utterance.audio();
-    let longest_gap = utterance.gaps().into_iter().max().unwrap_or_default();
-    json!({
-        "index": utterance.index,
-        "ended": utterance.ended,
-        "packets": utterance.frames.len(),
-        "duration_ms": utterance.duration().as_millis(),
-        "packets_per_second": utterance.packets_per_second(),
-        "longest_gap_ms": longest_gap.as_millis(),
-        "sequence_breaks": utterance.sequence_breaks(),
-        "timestamp_breaks": utterance.timestamp_breaks(),
-        "decode_errors": audio.decode_errors,
-        "frequency_hz": audio.frequency_hz(),
-        "level_dbfs": level(&audio),
-        "peak": audio.peak(),
-    })
-}
-
-/// JSON has no infinity: silence has no level.
-fn level(audio: &Audio) -> Option<f64> {
-    Some(audio.level_dbfs()).filter(|level| level.is_finite())
+/// `GET /sim/clock`
+pub(super) async fn clock(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    Json(json!({ "now_ms": shared.read(state::State::now_ms) }))
 }

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::first_bot;
+use super::wait;
 use crate::heard::{Audio, Frame, Heard};
 use crate::page::{escape, render};
 use crate::state::{self, Shared};
@@ -30,7 +30,7 @@ struct Sending {
 /// `GET /`
 pub(super) async fn show(axum_state: State<Arc<Shared>>) -> Response {
     let State(shared) = axum_state;
-    let bot = first_bot(&shared);
+    let bot = shared.read(|state| wait::bot(state, None)).unwrap_or(0);
     let (heading, guilds, events) = shared.read(|state| {
         let guilds = state
             .guilds

@@ -26,6 +26,7 @@ pub(crate) mod starts;
 pub(crate) mod tickets;
 mod voice;
 mod voice_sessions;
+mod waits;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

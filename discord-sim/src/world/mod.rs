@@ -6,6 +6,7 @@
 mod check;
 mod demo;
 mod guild;
+pub(crate) mod permission_names;
 pub mod permissions;
 pub(crate) mod presence;
 pub(crate) mod snowflake;

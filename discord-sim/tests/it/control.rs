@@ -1,32 +1,22 @@
 //! The control interface and the page, and starting and stopping.
 
-use discord_sim::{Settings, Sim, StartError};
-use reqwest::StatusCode;
+use discord_sim::{Interruption, Settings, Sim, StartError};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::support::bot::Bot;
-use crate::support::sim;
+use crate::support::by_json::{act, get, get_status, post};
+use crate::support::{PATIENCE, sim};
 
-async fn get(sim: &Sim, path: &str) -> Value {
-    reqwest::get(format!("{}{path}", sim.api_url()))
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap()
+/// The first guild as `/sim/state` shows it.
+async fn guild_now(sim: &Sim) -> Value {
+    get(sim, "/sim/state").await["guilds"][0].clone()
 }
 
-async fn post(sim: &Sim, path: &str, body: Value) -> (StatusCode, Value) {
-    let url = format!("{}{path}", sim.api_url());
-    let response = reqwest::Client::new()
-        .post(url)
-        .json(&body)
-        .send()
-        .await
-        .unwrap();
-    let status = response.status();
-    let body = response.bytes().await.unwrap();
-    (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+/// What has this name or user name in a list.
+fn named<'a>(list: &'a Value, name: &str) -> Option<&'a Value> {
+    let mut entries = list.as_array().unwrap().iter();
+    entries.find(|entry| entry["name"] == name || entry["user"]["username"] == name)
 }
 
 #[tokio::test]
@@ -37,23 +27,24 @@ async fn people_act_over_json() {
     let lounge = sim.guilds()[0].voice_channel.unwrap().to_string();
     let path = |what: &str| format!("/sim/guilds/{guild}/{what}");
     let channel_of_ben = async || {
-        let state = get(&sim, "/sim/state").await;
-        let members = state["guilds"][0]["members"].as_array().unwrap().clone();
-        let ben = members
-            .into_iter()
-            .find(|m| m["user"]["username"] == "ben")
-            .unwrap();
-        ben["voice_channel"].clone()
+        let members = guild_now(&sim).await["members"].clone();
+        named(&members, "ben").unwrap()["voice_channel"].clone()
     };
     assert_eq!(channel_of_ben().await, Value::Null);
-    let joined = post(&sim, &path("voice/join"), json!({ "user": "ben" })).await;
-    assert_eq!(joined.0, StatusCode::NO_CONTENT);
+    act(
+        &sim,
+        Method::POST,
+        &path("voice/join"),
+        json!({ "user": "ben" }),
+    )
+    .await;
     assert_eq!(channel_of_ben().await, lounge);
     let ben = sim.user_id("ben").unwrap();
-    post(
+    act(
         &sim,
+        Method::POST,
         &path("voice/leave"),
-        json!({ "user": ben.to_string() }),
+        json!({ "user": ben }),
     )
     .await;
     assert_eq!(channel_of_ben().await, Value::Null);
@@ -64,17 +55,17 @@ async fn people_act_over_json() {
         (&reply["content"], &reply["ephemeral"]),
         (&json!("hello you"), &json!(false))
     );
+    // Numbers may be written as such.
+    let add = json!({ "bot": "Yuri", "user": "ben", "command": "add", "options": { "a": 3 } });
+    let (_, reply) = post(&sim, &path("slash"), add).await;
+    assert_eq!(reply["content"], "3.5");
     let seek = json!({ "user": "ben", "command": "seek", "option": "fruit", "partial": "b" });
     let (_, choices) = post(&sim, &path("autocomplete"), seek).await;
     assert_eq!(choices, json!([{ "name": "banana", "value": "banana" }]));
     assert_eq!(get(&sim, "/sim/state").await["bots"][0]["ready"], true);
-    assert!(
-        !get(&sim, "/sim/commands")
-            .await
-            .as_array()
-            .unwrap()
-            .is_empty()
-    );
+    let commands = get(&sim, "/sim/commands?bot=Yuri").await;
+    assert!(named(&commands, "hello").is_some());
+    assert_eq!(get(&sim, "/sim/events").await[0]["event"], "ben used /add");
     assert!(
         !get(&sim, "/sim/requests")
             .await
@@ -82,41 +73,188 @@ async fn people_act_over_json() {
             .unwrap()
             .is_empty()
     );
-    let events = get(&sim, "/sim/events").await;
-    assert_eq!(events[0]["event"], "ben used /hello");
+    act(&sim, Method::DELETE, "/sim/requests", Value::Null).await;
+    assert_eq!(get(&sim, "/sim/requests").await, json!([]));
     bot.stop().await;
 }
 
 #[tokio::test]
-async fn nonsense_is_refused_with_a_reason() {
+async fn guilds_change_over_json() {
     let sim = sim().await;
     let guild = sim.guilds()[0].id;
-    let join = format!("/sim/guilds/{guild}/voice/join");
-    let (status, body) = post(&sim, &join, json!({ "user": "nobody" })).await;
+    let path = |what: &str| format!("/sim/guilds/{guild}{what}");
+    let change = json!({ "name": "Lab", "owner": "ben" });
+    act(&sim, Method::PATCH, &path(""), change).await;
+    let ben = sim.user_id("ben").unwrap();
+    assert_eq!(sim.guilds()[0].name, "Lab");
+    assert_eq!(sim.guilds()[0].owner, ben);
+
+    // By name as well as by id.
+    let role = json!({ "name": "dj", "permissions": ["CONNECT", "speak"] });
+    let (status, created) = post(&sim, "/sim/guilds/Lab/roles", role).await;
+    assert_eq!(status, StatusCode::CREATED);
+    let shown = guild_now(&sim).await;
+    let dj = named(&shown["roles"], "dj").unwrap();
+    assert_eq!(dj["id"], created["id"]);
+    assert_eq!(dj["permissions"], (3_u64 << 20).to_string());
+    let change = json!({ "permissions": 8, "position": 1 });
+    act(&sim, Method::PATCH, &path("/roles/dj"), change).await;
+    let shown = guild_now(&sim).await;
+    assert_eq!(shown["roles"][1]["permissions"], "8");
+    let member = json!({ "roles": ["dj"], "nick": "Benny", "timeout_ms": 60_000 });
+    act(&sim, Method::PATCH, &path("/members/ben"), member).await;
+    let shown = guild_now(&sim).await;
+    let member = named(&shown["members"], "ben").unwrap();
     assert_eq!(
-        (status, &body["error"]),
-        (StatusCode::BAD_REQUEST, &json!("there is no user 0"))
+        (&member["roles"], &member["nick"]),
+        (&json!([dj["id"]]), &json!("Benny"))
     );
+    assert!(member["communication_disabled_until"].is_string());
+    let member = json!({ "nick": "", "timeout_ms": 0 });
+    act(&sim, Method::PATCH, &path("/members/ben"), member).await;
+    act(&sim, Method::DELETE, &path("/roles/dj"), Value::Null).await;
+    let shown = guild_now(&sim).await;
+    let member = named(&shown["members"], "ben").unwrap();
     assert_eq!(
-        post(&sim, &join, json!({ "user": "cleo" })).await.0,
-        StatusCode::BAD_REQUEST
+        (&member["roles"], &member["nick"]),
+        (&json!([]), &Value::Null)
     );
+    assert!(member["communication_disabled_until"].is_null());
+
+    let channel = json!({ "name": "Stage", "kind": "voice", "parent": "Lab", "user_limit": 2 });
+    let (status, created) = post(&sim, &path("/channels"), channel).await;
+    assert_eq!(status, StatusCode::CREATED);
+    let overwrite = json!({ "role": "@everyone", "deny": ["CONNECT"] });
+    act(
+        &sim,
+        Method::PUT,
+        &path("/channels/Stage/overwrite"),
+        overwrite,
+    )
+    .await;
+    act(
+        &sim,
+        Method::PATCH,
+        &path("/channels/Stage"),
+        json!({ "name": "Cellar" }),
+    )
+    .await;
+    let shown = guild_now(&sim).await;
+    let cellar = named(&shown["channels"], "Cellar").unwrap();
     assert_eq!(
-        post(&sim, &join, json!([])).await.0,
-        StatusCode::UNPROCESSABLE_ENTITY
+        (&cellar["id"], &cellar["user_limit"]),
+        (&created["id"], &json!(2))
     );
-    let elsewhere = post(&sim, "/sim/guilds/1/voice/join", json!({ "user": "ada" })).await;
-    assert_eq!(elsewhere.0, StatusCode::NOT_FOUND);
-    let wav = format!("{}/sim/guilds/{guild}/heard.wav?utterance=3", sim.api_url());
+    let denied = (1_u64 << 20).to_string();
+    assert_eq!(cellar["permission_overwrites"][0]["deny"], denied);
+    act(&sim, Method::DELETE, &path("/channels/Cellar"), Value::Null).await;
+    assert!(named(&guild_now(&sim).await["channels"], "Cellar").is_none());
+}
+
+#[tokio::test]
+async fn accounts_change_over_json() {
+    let sim = sim().await;
+    let guild = sim.guilds()[0].id;
+    let path = |what: &str| format!("/sim/guilds/{guild}{what}");
+    let (status, _) = post(&sim, "/sim/users", json!({ "username": "eve" })).await;
+    assert_eq!(status, StatusCode::CREATED);
+    let change = json!({ "global_name": "Eve", "discriminator": "0007" });
+    act(&sim, Method::PATCH, "/sim/users/eve", change).await;
+    let eve = sim
+        .users()
+        .into_iter()
+        .find(|user| user.username == "eve")
+        .unwrap();
+    assert_eq!((eve.display_name(), &*eve.discriminator), ("Eve", "0007"));
+    let presence = json!({ "status": "idle", "activities": [{ "type": 2, "name": "horns" }] });
+    act(&sim, Method::PUT, "/sim/users/eve/presence", presence).await;
+    act(&sim, Method::DELETE, "/sim/users/eve/consents", Value::Null).await;
+
+    let is_member = async || named(&guild_now(&sim).await["members"], "eve").is_some();
+    act(
+        &sim,
+        Method::POST,
+        &path("/members"),
+        json!({ "user": "eve" }),
+    )
+    .await;
+    assert!(is_member().await);
+    act(&sim, Method::DELETE, &path("/members/eve"), Value::Null).await;
+    assert!(!is_member().await);
+    act(&sim, Method::PUT, &path("/bans/eve"), Value::Null).await;
+    let (status, answer) = post(&sim, &path("/members"), json!({ "user": "eve" })).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(answer["error"].as_str().unwrap().contains("is banned"));
+    act(&sim, Method::DELETE, &path("/bans/eve"), Value::Null).await;
+    act(
+        &sim,
+        Method::POST,
+        &path("/members"),
+        json!({ "user": "eve" }),
+    )
+    .await;
+    // A bot is invited and thrown out like a person.
+    act(&sim, Method::DELETE, &path("/members/Yuri"), Value::Null).await;
+    assert!(!sim.guilds()[0].has_bot);
+    act(
+        &sim,
+        Method::POST,
+        &path("/members"),
+        json!({ "user": "Yuri" }),
+    )
+    .await;
+    assert!(sim.guilds()[0].has_bot);
+
+    let before = get(&sim, "/sim/clock").await["now_ms"].as_u64().unwrap();
+    let (_, after) = post(&sim, "/sim/clock", json!({ "advance_ms": 3_600_000 })).await;
+    assert!(after["now_ms"].as_u64().unwrap() >= before + 3_600_000);
+}
+
+#[tokio::test]
+async fn connections_are_broken_over_json() {
+    let sim = sim().await;
+    let never = get_status(&sim, "/sim/wait/ready?timeout_ms=1").await;
+    assert_eq!(never, StatusCode::GATEWAY_TIMEOUT);
+    let refusal = json!({ "by": { "status": { "code": 503 } } });
+    act(
+        &sim,
+        Method::POST,
+        "/sim/gateway/refusals/connections",
+        refusal,
+    )
+    .await;
+    let refusal = json!({ "count": 2, "by": { "invalid_session": { "resumable": false } } });
+    act(&sim, Method::POST, "/sim/gateway/refusals/logins", refusal).await;
+    act(&sim, Method::DELETE, "/sim/gateway/refusals", Value::Null).await;
+    let bot = Bot::start(&sim).await;
     assert_eq!(
-        reqwest::get(wav).await.unwrap().status(),
-        StatusCode::NOT_FOUND
+        get_status(&sim, "/sim/wait/ready").await,
+        StatusCode::NO_CONTENT
     );
-    let heard = get(&sim, &format!("/sim/guilds/{guild}/heard")).await;
+    let command = get_status(&sim, "/sim/wait/command?name=hello").await;
+    assert_eq!(command, StatusCode::NO_CONTENT);
+    let command = get_status(&sim, "/sim/wait/command?name=nothing&timeout_ms=1").await;
+    assert_eq!(command, StatusCode::GATEWAY_TIMEOUT);
+
+    for by in [
+        json!("reconnect"),
+        json!("heartbeat_request"),
+        json!({ "stall": { "ms": 0 } }),
+        json!({ "close": { "code": 4000 } }),
+    ] {
+        let interruption = json!({ "bot": "Yuri", "shard": 0, "by": by });
+        let (status, answer) = post(&sim, "/sim/gateway/interruptions", interruption).await;
+        assert_eq!(
+            (status, answer),
+            (StatusCode::OK, json!({ "connections": 1 }))
+        );
+        assert!(sim.wait_bot_ready(PATIENCE).await);
+    }
     assert_eq!(
-        (&heard["packets"], &heard["utterances"]),
-        (&json!(0), &json!([]))
+        sim.interrupt_gateway(Some(0), Interruption::RequestHeartbeat),
+        1
     );
+    bot.stop().await;
 }
 
 #[tokio::test]
@@ -163,7 +301,5 @@ async fn dropping_the_last_handle_stops_the_servers() {
     assert!(reqwest::get(&url).await.is_ok());
     drop(other);
     let stopped = async { while reqwest::get(&url).await.is_ok() {} };
-    tokio::time::timeout(crate::support::PATIENCE, stopped)
-        .await
-        .unwrap();
+    tokio::time::timeout(PATIENCE, stopped).await.unwrap();
 }

@@ -200,7 +200,7 @@ fn mixes_all_bots_of_the_channel() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_listened_to_is_not_found() {
+async fn what_cannot_be_listened_to_is_refused() {
     let sim = sim().await;
     let guild = sim.guilds()[0].clone();
     let text = guild.text_channel.unwrap();
@@ -213,7 +213,7 @@ async fn what_cannot_be_listened_to_is_not_found() {
         StatusCode::NOT_FOUND
     );
     let channel = format!("{}/voice/listen?channel={text}", guild.id);
-    assert_eq!(status(channel).await, StatusCode::NOT_FOUND);
+    assert_eq!(status(channel).await, StatusCode::UNPROCESSABLE_ENTITY);
     let typo = format!("{}/voice/listen?chanel=3", guild.id);
     assert_eq!(status(typo).await, StatusCode::BAD_REQUEST);
 }

@@ -6,6 +6,7 @@
 )]
 
 mod control;
+mod control_refusals;
 mod dave;
 mod dave_clients;
 mod gateway;
@@ -16,6 +17,7 @@ mod gateway_members;
 mod gateway_presence;
 mod gateway_replay;
 mod gateway_transport;
+mod heard;
 mod https;
 mod interactions;
 mod limits;

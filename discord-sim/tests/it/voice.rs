@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use discord_sim::{Application, Guild, Mode, Settings, Sim, User, World};
-use serde_json::Value;
 
 use crate::support::bot::Bot;
 use crate::support::{PATIENCE, tone, trusting};
@@ -80,29 +79,6 @@ async fn plays_a_tone(authority: PathBuf, mode: Mode) {
         "{} silence frames",
         heard.silence_frames
     );
-
-    // The same over HTTP.
-    let url = format!("{}/sim/guilds/{guild}/heard", sim.api_url());
-    let summary = reqwest::get(&url)
-        .await
-        .unwrap()
-        .json::<Value>()
-        .await
-        .unwrap();
-    assert_eq!(summary["encrypted_frames"], heard.encrypted_frames);
-    let frequency = summary["utterances"][1]["frequency_hz"].as_f64().unwrap();
-    assert!((frequency - 1_000.0).abs() < 1.0, "{frequency} Hz");
-    let file = reqwest::get(format!("{url}.wav?utterance=0"))
-        .await
-        .unwrap();
-    assert_eq!(file.bytes().await.unwrap().len(), audio.to_wav().len());
-    let page = reqwest::get(sim.api_url())
-        .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap();
-    assert!(page.contains("2 sounds, 3.5 s"), "{page}");
 
     bot.leave(guild).await;
     assert!(sim.wait_bot_out_of_voice(guild, PATIENCE).await);

@@ -1,6 +1,7 @@
 //! What several tests need: a running simulator, a real bot, tones, and trust.
 
 pub(crate) mod bot;
+pub(crate) mod by_json;
 pub(crate) mod guest;
 pub(crate) mod shard;
 pub(crate) mod socket;

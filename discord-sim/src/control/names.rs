@@ -1,0 +1,230 @@
+//! How control requests name users, bots, guilds, channels and roles: by id or by name.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, SeqAccess, Unexpected, Visitor};
+
+use super::answer::{Answered, Refused};
+use crate::state::{Shared, State};
+use crate::world::{Guild, permission_names};
+
+/// The id or the name of something. An id may be written as a number, too.
+#[derive(Clone, Debug)]
+pub(super) struct Named(String);
+
+impl Named {
+    fn id(&self) -> Option<u64> {
+        self.0.parse().ok()
+    }
+
+    /// A person or a bot.
+    pub(super) fn user(&self, state: &State) -> Answered<u64> {
+        let by_id = self.id().filter(|id| state.users.contains_key(id));
+        let by_name = || state.find_user_named(&self.0).map(|user| user.id);
+        by_id.or_else(by_name).ok_or_else(|| self.unknown("user"))
+    }
+
+    /// A bot.
+    pub(super) fn bot(&self, state: &State) -> Answered<u64> {
+        let mut bots = state.applications.iter();
+        let bot = bots.find(|bot| Some(bot.id) == self.id() || bot.name == self.0);
+        bot.map(|bot| bot.id).ok_or_else(|| self.unknown("bot"))
+    }
+
+    fn guild(&self, state: &State) -> Answered<u64> {
+        let by_id = self.id().filter(|id| state.find_guild(*id).is_some());
+        let by_name = || state.guilds.iter().find(|guild| guild.name == self.0);
+        by_id
+            .or_else(|| by_name().map(|guild| guild.id))
+            .ok_or_else(|| self.unknown("guild"))
+    }
+
+    /// A channel of a guild.
+    pub(super) fn channel(&self, guild: &Guild) -> Answered<u64> {
+        let by_id = self.id().filter(|id| guild.find_channel(*id).is_some());
+        let mut all = guild.channels.iter();
+        let mut by_name = || all.find(|channel| channel.name == self.0);
+        by_id
+            .or_else(|| by_name().map(|channel| channel.id))
+            .ok_or_else(|| self.unknown("channel"))
+    }
+
+    /// A role of a guild; `@everyone` is one.
+    pub(super) fn role(&self, guild: &Guild) -> Answered<u64> {
+        let by_id = guild.roles.iter().find(|role| Some(role.id) == self.id());
+        let by_name = || guild.roles.iter().find(|role| role.name == self.0);
+        by_id
+            .or_else(by_name)
+            .map(|role| role.id)
+            .ok_or_else(|| self.unknown("role"))
+    }
+
+    fn unknown(&self, what: &str) -> Refused {
+        Refused::unprocessable(format!("there is no {what} {}", self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Named {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Named, D::Error> {
+        struct Name;
+
+        impl Visitor<'_> for Name {
+            type Value = Named;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an id or a name")
+            }
+
+            fn visit_u64<E: Error>(self, id: u64) -> Result<Named, E> {
+                Ok(Named(id.to_string()))
+            }
+
+            fn visit_str<E: Error>(self, name: &str) -> Result<Named, E> {
+                Ok(Named(name.to_owned()))
+            }
+        }
+
+        deserializer.deserialize_any(Name)
+    }
+}
+
+/// Permission bits: a number, the same as text, or a list of names.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Bits(pub(super) u64);
+
+impl<'de> Deserialize<'de> for Bits {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Bits, D::Error> {
+        struct Permissions;
+
+        impl<'de> Visitor<'de> for Permissions {
+            type Value = Bits;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("permission bits, or a list of permissions such as CONNECT")
+            }
+
+            fn visit_u64<E: Error>(self, bits: u64) -> Result<Bits, E> {
+                Ok(Bits(bits))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Bits, E> {
+                let bits = text.parse();
+                bits.map(Bits)
+                    .map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> Result<Bits, A::Error> {
+                let mut bits = 0;
+                while let Some(name) = names.next_element::<String>()? {
+                    let unknown = || A::Error::custom(format!("there is no permission {name}"));
+                    bits |= permission_names::bit(&name).ok_or_else(unknown)?;
+                }
+                Ok(Bits(bits))
+            }
+        }
+
+        deserializer.deserialize_any(Permissions)
+    }
+}
+
+/// The `{guild}` of an address.
+pub(super) struct InGuild(pub(super) u64);
+
+impl FromRequestParts<Arc<Shared>> for InGuild {
+    type Rejection = Refused;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        shared: &Arc<Shared>,
+    ) -> Result<InGuild, Refused> {
+        let guild = param(parts, shared, "guild").await?;
+        let found = shared.read(|state| guild.guild(state));
+        found.map(InGuild).map_err(missing)
+    }
+}
+
+/// The `{user}` of an address.
+pub(super) struct OfUser(pub(super) u64);
+
+impl FromRequestParts<Arc<Shared>> for OfUser {
+    type Rejection = Refused;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        shared: &Arc<Shared>,
+    ) -> Result<OfUser, Refused> {
+        let user = param(parts, shared, "user").await?;
+        shared
+            .read(|state| user.user(state))
+            .map(OfUser)
+            .map_err(missing)
+    }
+}
+
+/// The `{guild}` and the `{channel}` of an address.
+pub(super) struct InChannel {
+    pub(super) guild: u64,
+    pub(super) channel: u64,
+}
+
+impl FromRequestParts<Arc<Shared>> for InChannel {
+    type Rejection = Refused;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        shared: &Arc<Shared>,
+    ) -> Result<InChannel, Refused> {
+        let InGuild(guild) = InGuild::from_request_parts(parts, shared).await?;
+        let channel = param(parts, shared, "channel").await?;
+        let found = shared.read(|state| channel.channel(home(state, guild)?));
+        let channel = found.map_err(missing)?;
+        Ok(InChannel { guild, channel })
+    }
+}
+
+/// The `{guild}` and the `{role}` of an address.
+pub(super) struct OfRole {
+    pub(super) guild: u64,
+    pub(super) role: u64,
+}
+
+impl FromRequestParts<Arc<Shared>> for OfRole {
+    type Rejection = Refused;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        shared: &Arc<Shared>,
+    ) -> Result<OfRole, Refused> {
+        let InGuild(guild) = InGuild::from_request_parts(parts, shared).await?;
+        let role = param(parts, shared, "role").await?;
+        let role = shared.read(|state| role.role(home(state, guild)?));
+        let role = role.map_err(missing)?;
+        Ok(OfRole { guild, role })
+    }
+}
+
+/// A guild that an address has named.
+pub(super) fn home(state: &State, guild: u64) -> Answered<&Guild> {
+    let gone = || Refused::not_found(format!("there is no guild {guild}"));
+    state.find_guild(guild).ok_or_else(gone)
+}
+
+/// One part of an address, by its name in the route.
+async fn param(parts: &mut Parts, shared: &Arc<Shared>, name: &str) -> Answered<Named> {
+    let params = RawPathParams::from_request_parts(parts, shared).await;
+    let params = params.map_err(|rejection| Refused {
+        status: rejection.status(),
+        reason: rejection.body_text(),
+    })?;
+    let found = params.iter().find(|(key, _)| *key == name);
+    let (_, value) = found.ok_or_else(|| Refused::not_found(format!("no {name} is named")))?;
+    Ok(Named(value.to_owned()))
+}
+
+/// What an address names and is not there, is not found.
+fn missing(refused: Refused) -> Refused {
+    Refused::not_found(refused.reason)
+}
