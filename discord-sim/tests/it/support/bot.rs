@@ -7,6 +7,7 @@ use std::time::Duration;
 use discord_sim::Sim;
 use poise::serenity_prelude as serenity;
 use serenity::{ClientBuilder, GatewayIntents, HttpBuilder, ShardManager};
+use songbird::driver::{Scheduler, SchedulerConfig};
 use songbird::{SerenityInit as _, Songbird};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -52,7 +53,12 @@ impl Bot {
                     Ok(())
                 })
             });
-        let songbird = Songbird::serenity();
+        // On a busy machine songbird moves one of several mixers to another thread, and spoils a
+        // packet of it.
+        let mut scheduling = SchedulerConfig::default();
+        scheduling.move_expensive_tasks = false;
+        let driver = songbird::Config::default().scheduler(Scheduler::new(scheduling));
+        let songbird = Songbird::serenity_from_config(driver);
         let intents = GatewayIntents::non_privileged() | GatewayIntents::GUILD_MEMBERS;
         let mut client = ClientBuilder::new_with_http(http, intents)
             .framework(framework.build())
