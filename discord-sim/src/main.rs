@@ -1,6 +1,7 @@
 //! The simulated Discord as a program: starts the demo world and says how to reach it.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -17,6 +18,9 @@ struct Arguments {
     /// Allow the authorize page to return to this address; may be given several times.
     #[arg(long = "redirect-uri", value_name = "URL")]
     redirect_uris: Vec<String>,
+    /// Write what a bot needs to find it to this file, as environment variables.
+    #[arg(long = "env", value_name = "FILE")]
+    environment: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -48,10 +52,28 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     for uri in &arguments.redirect_uris {
         sim.add_redirect_uri(uri);
     }
-    introduce(&sim, &authority.display().to_string())?;
+    let authority = authority.display().to_string();
+    if let Some(path) = &arguments.environment {
+        std::fs::write(path, environment(&sim, &authority))?;
+    }
+    introduce(&sim, &authority)?;
     tokio::signal::ctrl_c().await?;
     sim.shutdown().await;
     Ok(())
+}
+
+/// Lines for a shell, or for `node --env-file`. Of the two variables with the authority, most
+/// programs read the first, and Node the second.
+fn environment(sim: &Sim, authority: &str) -> String {
+    let values = [
+        ("DISCORD_SIM_URL", sim.api_url()),
+        ("DISCORD_SIM_GATEWAY", sim.gateway_url()),
+        ("DISCORD_TOKEN", sim.application().bot_token),
+        ("SSL_CERT_FILE", authority.to_owned()),
+        ("NODE_EXTRA_CA_CERTS", authority.to_owned()),
+    ];
+    let lines = values.map(|(name, value)| format!("{name}={value}\n"));
+    lines.concat()
 }
 
 fn introduce(sim: &Sim, authority: &str) -> std::io::Result<()> {

@@ -23,6 +23,7 @@ mod interactions;
 mod limits;
 mod listen;
 mod oauth;
+mod program;
 
 mod rest;
 mod support;
