@@ -1,7 +1,7 @@
 // A sound bot as people write them with discord.js, pointed at a simulated Discord.
 //
-// Started by `program.rs` with the environment it reads below; `bot.py` and `bot.rs` are the same
-// bot. It ends when its standard input does.
+// Started by hand or by `program.rs`, with the environment it reads below; `bot.py` and `bot.rs` are
+// the same bot. It ends when its standard input does.
 
 const { createReadStream, readdirSync } = require('node:fs');
 const { join } = require('node:path');
@@ -82,7 +82,7 @@ function ask(interaction) {
 function complete(interaction) {
   const typed = interaction.options.getFocused();
   const names = readdirSync(sounds).sort().filter((name) => name.includes(typed));
-  return interaction.respond(names.map((name) => ({ name, value: name })));
+  return interaction.respond(names.slice(0, 25).map((name) => ({ name, value: name })));
 }
 
 async function leave(interaction) {

@@ -1,7 +1,7 @@
 """A sound bot as people write them with discord.py, pointed at a simulated Discord.
 
-Started by `program.rs` with the environment it reads below; `bot.js` and `bot.rs` are the same
-bot. It ends when its standard input does.
+Started by hand or by `program.rs`, with the environment it reads below; `bot.js` and `bot.rs` are
+the same bot. It ends when its standard input does.
 """
 
 import asyncio
@@ -66,8 +66,8 @@ async def play(interaction: discord.Interaction, sound: str):
 
 @play.autocomplete("sound")
 async def complete_sound(interaction: discord.Interaction, typed: str):
-    names = sorted(path.name for path in SOUNDS.iterdir())
-    return [app_commands.Choice(name=name, value=name) for name in names if typed in name]
+    names = sorted(path.name for path in SOUNDS.iterdir() if typed in path.name)
+    return [app_commands.Choice(name=name, value=name) for name in names[:25]]
 
 
 class Ask(discord.ui.Modal, title="Which sound?"):

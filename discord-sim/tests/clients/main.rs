@@ -16,14 +16,15 @@ mod scene;
 
 use program::{Client, THIS_PROGRAM};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn serenity_with_songbird() {
+#[test]
+fn serenity_with_songbird() {
     // This very test, run by itself as a child, is the bot.
     if std::env::var_os(THIS_PROGRAM).is_some() {
-        bot::run().await.unwrap();
+        bot::main().unwrap();
         return;
     }
-    scene::play(Client::this_test("serenity_with_songbird")).await;
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(scene::play(Client::this_test("serenity_with_songbird")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
