@@ -14,6 +14,9 @@ pub enum SimError {
     /// There is no such channel, or it is of another kind.
     #[error("there is no such channel {0}")]
     UnknownChannel(u64),
+    /// There is no message with this id, or it was forgotten.
+    #[error("there is no message {0}")]
+    UnknownMessage(u64),
     /// There is no such role in the guild.
     #[error("there is no role {0}")]
     UnknownRole(u64),
@@ -47,9 +50,15 @@ pub enum SimError {
     /// No bot in the guild has registered such a command.
     #[error("no bot in the guild has registered the command /{0}")]
     UnknownCommand(String),
-    /// The member may not use this command.
-    #[error("the member may not use this command")]
+    /// The member may not do this.
+    #[error("the member may not do this")]
     Forbidden,
+    /// The message has no such button or menu, the form no such input.
+    #[error("there is no component {0}")]
+    UnknownComponent(String),
+    /// Discord would not take this.
+    #[error("Discord would not take this: {0}")]
+    Refused(String),
     /// A client would not send the command like this.
     #[error("option {name}: {reason}")]
     InvalidOption {

@@ -74,12 +74,13 @@ pub use protocol::rtp::Mode;
 pub use settings::{Settings, StartError};
 pub use sim::{GuildView, Sim};
 pub use state::dave::Dave;
-pub use state::interactions::{Choice, Reply};
+pub use state::interactions::{Answer, Choice, Modal, Reply, Slash, SlashOption};
 pub use state::tickets::VoiceEnd;
 pub use state::{
     Authorization, ConnectionRefusal, Interruption, LoginRefusal, RateLimitBucket, RequestRecord,
 };
 pub use world::{
-    Activity, Application, Channel, ChannelKind, Guild, Member, Overwrite, OverwriteTarget, Role,
-    Status, User, World, permissions,
+    Activity, Application, Attachment, Channel, ChannelKind, EmojiName, File, Guild, Member,
+    Mentions, Message, Overwrite, OverwriteTarget, Reaction, Role, Status, User, World,
+    permissions,
 };

@@ -12,8 +12,7 @@ use super::answer::{Answered, Asked, Body, Refused};
 use super::names::{InGuild, Named};
 use super::wait;
 use crate::state::Shared;
-use crate::state::interactions::Choice;
-use crate::state::interactions::command::Use;
+use crate::state::interactions::{self, Choice, Use};
 
 /// Whose commands are asked for.
 #[derive(Deserialize)]
@@ -66,14 +65,19 @@ pub(super) async fn slash(
     Body(slash): Body<Slash>,
 ) -> Answered<Json<Value>> {
     let (bot, user) = who(&shared, slash.bot.as_ref(), &slash.user)?;
-    let options = slash.options.iter();
-    let options = options.map(|(name, Typed(value))| (name.as_str(), value.as_str()));
+    let typed = slash.options.iter();
+    let typed = typed.fold(
+        interactions::Slash::new(&slash.command),
+        |command, option| {
+            let (name, Typed(text)) = option;
+            command.option(name, text)
+        },
+    );
     let using = Use {
         bot,
         user,
         guild,
-        command: &slash.command,
-        options: &options.collect::<Vec<_>>(),
+        slash: &typed,
         completing: None,
     };
     let reply = shared.slash(&using).await?;
@@ -110,8 +114,7 @@ pub(super) async fn autocomplete(
         bot,
         user,
         guild,
-        command: &typed.command,
-        options: &[],
+        slash: &interactions::Slash::new(&typed.command),
         completing: Some((&typed.option, &typed.partial)),
     };
     Ok(Json(shared.autocomplete(&using).await?))

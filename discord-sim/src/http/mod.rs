@@ -51,6 +51,7 @@ fn router(shared: Arc<Shared>, stop: Stop) -> Router {
     Router::new()
         .nest("/api/v10", api.clone())
         .nest("/api", api)
+        .merge(rest::file_routes())
         .merge(oauth::page_routes())
         .merge(control::routes(stop))
         .fallback(async || ApiError::NOT_FOUND)

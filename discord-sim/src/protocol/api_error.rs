@@ -44,28 +44,77 @@ impl ApiError {
     pub(crate) const UNKNOWN_MEMBER: ApiError = ApiError::plain(404, 10007, "Unknown Member");
     pub(crate) const UNKNOWN_MESSAGE: ApiError = ApiError::plain(404, 10008, "Unknown Message");
     pub(crate) const UNKNOWN_USER: ApiError = ApiError::plain(404, 10013, "Unknown User");
+    pub(crate) const UNKNOWN_EMOJI: ApiError = ApiError::plain(400, 10014, "Unknown Emoji");
     pub(crate) const UNKNOWN_WEBHOOK: ApiError = ApiError::plain(404, 10015, "Unknown Webhook");
     pub(crate) const UNKNOWN_INTERACTION: ApiError =
         ApiError::plain(404, 10062, "Unknown interaction");
-    pub(crate) const UNKNOWN_VOICE_STATE: ApiError =
-        ApiError::plain(404, 10065, "Unknown Voice State");
-    pub(crate) const TOO_LARGE: ApiError = ApiError::plain(413, 40005, "Request entity too large");
     pub(crate) const UNKNOWN_COMMAND: ApiError =
         ApiError::plain(404, 10063, "Unknown application command");
+    pub(crate) const UNKNOWN_VOICE_STATE: ApiError =
+        ApiError::plain(404, 10065, "Unknown Voice State");
     pub(crate) const NOT_YOUR_APPLICATION: ApiError = ApiError::plain(
         403,
         20012,
         "You are not authorized to perform this action on this application",
     );
+    pub(crate) const TOO_MANY_PINS: ApiError = ApiError::plain(
+        400,
+        30003,
+        "Maximum number of pins reached for the channel (250)",
+    );
+    pub(crate) const TOO_MANY_REACTIONS: ApiError =
+        ApiError::plain(403, 30010, "Maximum number of reactions reached (20)");
+    pub(crate) const TOO_MANY_ATTACHMENTS: ApiError = ApiError::plain(
+        400,
+        30015,
+        "Maximum number of attachments in a message reached (10)",
+    );
+    pub(crate) const TOO_LARGE: ApiError = ApiError::plain(413, 40005, "Request entity too large");
     pub(crate) const ACKNOWLEDGED: ApiError =
         ApiError::plain(400, 40060, "Interaction has already been acknowledged.");
     pub(crate) const MISSING_ACCESS: ApiError = ApiError::plain(403, 50001, "Missing Access");
+    pub(crate) const DIRECT_CHANNEL: ApiError =
+        ApiError::plain(403, 50003, "Cannot execute action on a DM channel");
+    pub(crate) const NOT_YOUR_MESSAGE: ApiError =
+        ApiError::plain(403, 50005, "Cannot edit a message authored by another user");
     pub(crate) const EMPTY_MESSAGE: ApiError =
         ApiError::plain(400, 50006, "Cannot send an empty message");
+    pub(crate) const CANNOT_MESSAGE: ApiError =
+        ApiError::plain(403, 50007, "Cannot send messages to this user");
+    pub(crate) const NON_TEXT_CHANNEL: ApiError =
+        ApiError::plain(400, 50008, "Cannot send messages in a non-text channel");
+    pub(crate) const MISSING_PERMISSIONS: ApiError =
+        ApiError::plain(403, 50013, "Missing Permissions");
+    pub(crate) const BULK_COUNT: ApiError = ApiError::plain(
+        400,
+        50016,
+        "Provided too few or too many messages to delete. Must provide at least 2 and fewer than 100 messages to delete.",
+    );
+    pub(crate) const SYSTEM_MESSAGE: ApiError =
+        ApiError::plain(403, 50021, "Cannot execute action on a system message");
     pub(crate) const INVALID_WEBHOOK_TOKEN: ApiError =
         ApiError::plain(401, 50027, "Invalid Webhook Token");
+    pub(crate) const INVALID_RECIPIENT: ApiError =
+        ApiError::plain(400, 50033, "Invalid Recipient(s)");
+    pub(crate) const BULK_TOO_OLD: ApiError = ApiError::plain(
+        400,
+        50034,
+        "You can only bulk delete messages that are under 14 days old.",
+    );
+    pub(crate) const INVALID_STICKER: ApiError =
+        ApiError::plain(400, 50081, "Invalid Sticker Sent");
     pub(crate) const INVALID_JSON: ApiError =
         ApiError::plain(400, 50109, "The request body contains invalid JSON.");
+    pub(crate) const NO_MUTUAL_GUILDS: ApiError = ApiError::plain(
+        403,
+        50278,
+        "Cannot send messages to this user due to having no mutual guilds",
+    );
+    pub(crate) const CANNOT_REPLY: ApiError = ApiError::plain(
+        400,
+        160_002,
+        "Cannot reply without permission to read message history",
+    );
 
     const fn plain(status: u16, code: u32, message: &'static str) -> ApiError {
         let status = match StatusCode::from_u16(status) {
@@ -95,12 +144,13 @@ impl ApiError {
     }
 }
 
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
+impl ApiError {
+    /// The answer's body.
+    pub(crate) fn to_json(&self) -> Value {
         let mut body = json!({ "message": self.message, "code": self.code });
-        for field in self.fields {
+        for field in &self.fields {
             let mut place = &mut body["errors"];
-            for key in field.path.split('.') {
+            for key in field.path.split('.').filter(|key| !key.is_empty()) {
                 place = &mut place[key];
             }
             let error = json!({ "code": field.code, "message": field.message });
@@ -109,6 +159,20 @@ impl IntoResponse for ApiError {
                 None => place["_errors"] = Value::Array(vec![error]),
             }
         }
-        (self.status, Json(body)).into_response()
+        body
+    }
+
+    /// The first thing that is wrong, for people.
+    pub(crate) fn explain(&self) -> String {
+        match self.fields.first() {
+            Some(field) => format!("{}: {}", field.path, field.message),
+            None => self.message.to_owned(),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        (self.status, Json(self.to_json())).into_response()
     }
 }

@@ -15,8 +15,16 @@ pub(crate) const GUILD_VOICE_STATES: u64 = 1 << 7;
 pub(crate) const GUILD_PRESENCES: u64 = 1 << 8;
 /// Messages in guilds.
 pub(crate) const GUILD_MESSAGES: u64 = 1 << 9;
+/// Reactions to messages in guilds.
+pub(crate) const GUILD_MESSAGE_REACTIONS: u64 = 1 << 10;
 /// Who is typing in guilds.
 pub(crate) const GUILD_MESSAGE_TYPING: u64 = 1 << 11;
+/// Direct messages.
+pub(crate) const DIRECT_MESSAGES: u64 = 1 << 12;
+/// Reactions to direct messages.
+pub(crate) const DIRECT_MESSAGE_REACTIONS: u64 = 1 << 13;
+/// Who is typing in direct messages.
+pub(crate) const DIRECT_MESSAGE_TYPING: u64 = 1 << 14;
 /// What messages of others say. Privileged; no event of its own.
 pub(crate) const MESSAGE_CONTENT: u64 = 1 << 15;
 

@@ -4,6 +4,7 @@
 
 pub(crate) mod api_error;
 pub(crate) mod cloudflare;
+pub(crate) mod form;
 pub(crate) mod gateway_close;
 pub(crate) mod gateway_limits;
 pub(crate) mod intents;

@@ -1,13 +1,10 @@
-//! Who makes a request, and what every handler reads the same way: ids, switches and bodies.
+//! Who makes a request.
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use serde::{Deserialize as _, Deserializer, de};
-use serde_json::Value;
 
 use crate::protocol::api_error::ApiError;
 use crate::state::Shared;
@@ -71,39 +68,5 @@ impl FromRequestParts<Arc<Shared>> for Bot {
             Caller::Bot(id) => Ok(Bot(id)),
             Caller::User(_) => Err(ApiError::UNAUTHORIZED),
         }
-    }
-}
-
-/// A JSON body, whatever its content type claims.
-pub(super) struct JsonBody(pub(super) Value);
-
-impl FromRequest<Arc<Shared>> for JsonBody {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, shared: &Arc<Shared>) -> Result<JsonBody, ApiError> {
-        let bytes = Bytes::from_request(request, shared).await;
-        let bytes = bytes.map_err(|_| ApiError::TOO_LARGE)?;
-        serde_json::from_slice(&bytes)
-            .map(JsonBody)
-            .map_err(|_| ApiError::INVALID_JSON)
-    }
-}
-
-/// Reads an id of the path; `name` is what Discord calls it in its error.
-pub(super) fn snowflake(name: &str, value: &str) -> Result<u64, ApiError> {
-    value
-        .parse()
-        .map_err(|_| ApiError::not_snowflake(name, value))
-}
-
-/// Reads a switch of a query as Discord does: `1` is as good as `true`.
-pub(super) fn switch<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
-    match String::deserialize(value)?.as_str() {
-        "1" | "true" | "True" => Ok(true),
-        "0" | "false" | "False" => Ok(false),
-        other => Err(de::Error::invalid_value(
-            de::Unexpected::Str(other),
-            &"true or false",
-        )),
     }
 }

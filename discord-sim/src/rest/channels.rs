@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde_json::Value;
 
-use super::caller::{Bot, snowflake};
+use super::body::{Path, snowflake};
+use super::caller::Bot;
 use crate::protocol::api_error::ApiError;
 use crate::state::Shared;
-use crate::world::{permissions, wire};
+use crate::state::places::Place;
+use crate::world::wire;
 
 /// `GET /channels/{channel}`
 pub(super) async fn channel(
@@ -19,15 +21,13 @@ pub(super) async fn channel(
 ) -> Result<Json<Value>, ApiError> {
     let id = snowflake("channel_id", &channel)?;
     shared.read(|state| {
-        let (guild, channel) = state.find_channel(id).ok_or(ApiError::UNKNOWN_CHANNEL)?;
-        if state.permissions_in(id, bot) & permissions::VIEW_CHANNEL == 0 {
-            return Err(ApiError::MISSING_ACCESS);
+        state.access(bot, id)?;
+        match state.find_place(id).ok_or(ApiError::UNKNOWN_CHANNEL)? {
+            Place::Direct(direct) => Ok(Json(state.show_direct(direct))),
+            Place::Guild(guild, channel) => {
+                let place = guild.channels.iter().position(|other| other.id == id);
+                Ok(Json(wire::channel(guild, channel, place.unwrap_or(0))))
+            }
         }
-        let place = guild
-            .channels
-            .iter()
-            .position(|other| other.id == id)
-            .unwrap_or(0);
-        Ok(Json(wire::channel(guild, channel, place)))
     })
 }

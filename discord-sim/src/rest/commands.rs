@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::caller::{Bot, JsonBody, snowflake};
+use super::body::{JsonBody, Path, snowflake};
+use super::caller::Bot;
 use crate::protocol::api_error::{ApiError, FieldError};
 use crate::state::Shared;
 use crate::state::registry::Scope;

@@ -3,40 +3,34 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
-use serde::Deserialize;
+use axum::extract::State;
 use serde_json::{Value, json};
 
-use super::caller::{Bot, snowflake, switch};
+use super::body::{Path, Query, snowflake};
+use super::caller::Bot;
 use crate::protocol::api_error::ApiError;
 use crate::protocol::intents::GUILD_MEMBERS;
 use crate::state::{self, Shared};
 use crate::world::{Guild, wire};
 
-const MOST_MEMBERS: usize = 1_000;
-
-/// Whether counts are wanted.
-#[derive(Deserialize)]
-pub(super) struct GuildQuery {
-    #[serde(default, deserialize_with = "switch")]
-    with_counts: bool,
-}
+const MOST_MEMBERS: u32 = 1_000;
 
 /// `GET /guilds/{guild}`
 pub(super) async fn guild(
     State(shared): State<Arc<Shared>>,
     Bot(bot): Bot,
     Path(guild): Path<String>,
-    query: Result<Query<GuildQuery>, QueryRejection>,
+    query: Query,
 ) -> Result<Json<Value>, ApiError> {
     let id = snowflake("guild_id", &guild)?;
-    let Query(query) = query.map_err(|_| ApiError::form(Vec::new()))?;
+    let mut form = query.form();
+    let with_counts = form.flag("with_counts").unwrap_or(false);
+    form.finish()?;
     shared.read(|state| {
         // The guild itself does not even tell that it exists; what is in it does.
         let guild = find(state, id, bot).map_err(|_| ApiError::UNKNOWN_GUILD)?;
         let mut value = wire::guild(guild);
-        if query.with_counts {
+        if with_counts {
             value["approximate_member_count"] = json!(guild.members.len());
             value["approximate_presence_count"] = json!(guild.members.len());
         }
@@ -64,23 +58,18 @@ pub(super) async fn roles(
     shared.read(|state| Ok(Json(json!(wire::roles(find(state, guild, bot)?)))))
 }
 
-/// A page of members.
-#[derive(Deserialize)]
-pub(super) struct MemberPage {
-    after: Option<u64>,
-    limit: Option<usize>,
-}
-
 /// `GET /guilds/{guild}/members`: for bots with the members intent only.
 pub(super) async fn members(
     State(shared): State<Arc<Shared>>,
     Bot(bot): Bot,
     Path(guild): Path<String>,
-    page: Result<Query<MemberPage>, QueryRejection>,
+    query: Query,
 ) -> Result<Json<Value>, ApiError> {
     let guild = snowflake("guild_id", &guild)?;
-    let Query(page) = page.map_err(|_| ApiError::form(Vec::new()))?;
-    let limit = page.limit.unwrap_or(1).clamp(1, MOST_MEMBERS);
+    let mut form = query.form();
+    let limit = form.count("limit", 1..=MOST_MEMBERS).unwrap_or(1);
+    let after = form.id("after");
+    form.finish()?;
     shared.read(|state| {
         let guild = find(state, guild, bot)?;
         let application = state.find_application(bot).ok_or(ApiError::UNAUTHORIZED)?;
@@ -89,7 +78,7 @@ pub(super) async fn members(
         }
         let members = guild
             .members
-            .range(page.after.map_or(0, |after| after.saturating_add(1))..);
+            .range(after.map_or(0, |after| after.saturating_add(1))..);
         let members = members
             .take(limit)
             .map(|(_, member)| wire::member(state, member));
@@ -97,27 +86,23 @@ pub(super) async fn members(
     })
 }
 
-/// What a member's name begins with.
-#[derive(Deserialize)]
-pub(super) struct MemberSearch {
-    query: String,
-    limit: Option<usize>,
-}
-
 /// `GET /guilds/{guild}/members/search`
 pub(super) async fn search_members(
     State(shared): State<Arc<Shared>>,
     Bot(bot): Bot,
     Path(guild): Path<String>,
-    search: Result<Query<MemberSearch>, QueryRejection>,
+    query: Query,
 ) -> Result<Json<Value>, ApiError> {
     let guild = snowflake("guild_id", &guild)?;
-    let Query(search) = search.map_err(|_| ApiError::form(Vec::new()))?;
-    let limit = search.limit.unwrap_or(1).clamp(1, MOST_MEMBERS);
+    let mut form = query.form();
+    form.require("query");
+    let wanted = form.text("query", 1..=100).unwrap_or_default();
+    let limit = form.count("limit", 1..=MOST_MEMBERS).unwrap_or(1);
+    form.finish()?;
     shared.read(|state| {
         let guild = find(state, guild, bot)?;
         let members = guild.members.values();
-        let found = members.filter(|member| state.answers_to(member, &search.query));
+        let found = members.filter(|member| state.answers_to(member, &wanted));
         Ok(Json(
             found
                 .take(limit)

@@ -3,35 +3,30 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
 use serde_json::Value;
 
-use super::caller::{JsonBody, snowflake, switch};
+use super::body::{Path, Payload, Query, snowflake};
+
 use crate::protocol::api_error::ApiError;
 use crate::state::Shared;
-
-/// Whether the bot wants to see what became of its answer.
-#[derive(Deserialize)]
-pub(super) struct CallbackQuery {
-    #[serde(default, deserialize_with = "switch")]
-    with_response: bool,
-}
 
 /// `POST /interactions/{interaction}/{token}/callback`
 pub(super) async fn callback(
     State(shared): State<Arc<Shared>>,
     Path((interaction, token)): Path<(String, String)>,
-    query: Result<Query<CallbackQuery>, QueryRejection>,
-    JsonBody(body): JsonBody,
+    query: Query,
+    payload: Payload,
 ) -> Result<Response, ApiError> {
     let id = snowflake("interaction_id", &interaction)?;
-    let Query(query) = query.map_err(|_| ApiError::form(Vec::new()))?;
-    let resource = shared.change(|state| state.answer_interaction(id, &token, &body))?;
-    if query.with_response {
+    let mut form = query.form();
+    let with_response = form.flag("with_response").unwrap_or(false);
+    form.finish()?;
+    let resource = shared
+        .change(|state| state.answer_interaction(id, &token, &payload.body, payload.files))?;
+    if with_response {
         return Ok(Json(resource).into_response());
     }
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -41,11 +36,11 @@ pub(super) async fn callback(
 pub(super) async fn follow_up(
     State(shared): State<Arc<Shared>>,
     Path((application, token)): Path<(String, String)>,
-    JsonBody(body): JsonBody,
+    payload: Payload,
 ) -> Result<Json<Value>, ApiError> {
     let application = snowflake("webhook_id", &application)?;
     shared
-        .change(|state| state.follow_up(application, &token, &body))
+        .change(|state| state.follow_up(application, &token, &payload.body, payload.files))
         .map(Json)
 }
 
@@ -64,11 +59,13 @@ pub(super) async fn get(
 pub(super) async fn edit(
     State(shared): State<Arc<Shared>>,
     Path((application, token, message)): Path<(String, String, String)>,
-    JsonBody(body): JsonBody,
+    payload: Payload,
 ) -> Result<Json<Value>, ApiError> {
     let application = snowflake("webhook_id", &application)?;
     shared
-        .change(|state| state.edit_answer(application, &token, &message, &body))
+        .change(|state| {
+            state.edit_answer(application, &token, &message, &payload.body, payload.files)
+        })
         .map(Json)
 }
 

@@ -3,27 +3,49 @@
 //! [`routes`] are mounted by the HTTP server; handlers read and change the
 //! shared state and answer in Discord's JSON.
 
+mod body;
 mod caller;
 mod channels;
 mod commands;
+mod files;
 mod gateway;
 mod guilds;
 mod interactions;
+mod messages;
 mod users;
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{delete, get, post};
 
 use crate::state::Shared;
 
+/// The largest request, files included, in bytes.
+const LARGEST_REQUEST: usize = 25 * 1024 * 1024;
+
 /// The routes, relative to `/api` and `/api/v10`.
 pub(crate) fn routes() -> Router<Arc<Shared>> {
+    resources()
+        .merge(messages::routes())
+        .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
+}
+
+/// The routes of what Discord serves from `https://cdn.discordapp.com`, relative to the root.
+pub(crate) fn file_routes() -> Router<Arc<Shared>> {
+    Router::new().route(
+        "/attachments/{channel}/{attachment}/{name}",
+        get(files::attachment),
+    )
+}
+
+fn resources() -> Router<Arc<Shared>> {
     Router::new()
         .route("/gateway", get(gateway::url))
         .route("/gateway/bot", get(gateway::url_for_bot))
         .route("/users/@me", get(users::me))
+        .route("/users/@me/channels", post(users::open_direct))
         .route("/users/@me/guilds", get(users::my_guilds))
         .route("/users/@me/guilds/{guild}", delete(users::leave_guild))
         .route("/users/@me/guilds/{guild}/member", get(users::my_member))

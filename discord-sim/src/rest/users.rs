@@ -3,18 +3,20 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::caller::{Bot, Caller, snowflake, switch};
+use super::body::{JsonBody, Path, Query, snowflake};
+use super::caller::{Bot, Caller};
 use crate::protocol::api_error::ApiError;
+use crate::protocol::form::Form;
 use crate::state::Shared;
+use crate::state::places::Place;
 use crate::world::snowflake::iso;
 use crate::world::{permissions, wire};
 
-const MOST_GUILDS: usize = 200;
+const MOST_GUILDS: u32 = 200;
 
 /// `GET /users/@me`
 pub(super) async fn me(
@@ -42,36 +44,53 @@ pub(super) async fn user(
     })
 }
 
-/// A page of guilds.
-#[derive(Deserialize)]
-pub(super) struct GuildPage {
-    before: Option<u64>,
-    after: Option<u64>,
-    limit: Option<usize>,
-    #[serde(default, deserialize_with = "switch")]
-    with_counts: bool,
+/// `POST /users/@me/channels`: opens direct messages with a person.
+pub(super) async fn open_direct(
+    State(shared): State<Arc<Shared>>,
+    Bot(bot): Bot,
+    JsonBody(body): JsonBody,
+) -> Result<Json<Value>, ApiError> {
+    let mut form = Form::new(&body);
+    form.require("recipient_id");
+    let person = form.id("recipient_id").unwrap_or(0);
+    form.finish()?;
+    shared.change(|state| {
+        let user = state.users.get(&person);
+        let user = user.ok_or(ApiError::INVALID_RECIPIENT)?;
+        if user.bot {
+            return Err(ApiError::CANNOT_MESSAGE);
+        }
+        let id = state.open_direct(bot, person);
+        match state.find_place(id) {
+            Some(Place::Direct(direct)) => Ok(Json(state.show_direct(direct))),
+            _ => Err(ApiError::UNKNOWN_CHANNEL),
+        }
+    })
 }
 
 /// `GET /users/@me/guilds`
 pub(super) async fn my_guilds(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
-    page: Result<Query<GuildPage>, axum::extract::rejection::QueryRejection>,
+    query: Query,
 ) -> Result<Json<Value>, ApiError> {
     let user = caller.user_with("guilds")?;
-    let Query(page) = page.map_err(|_| ApiError::form(Vec::new()))?;
-    let limit = page.limit.unwrap_or(MOST_GUILDS).min(MOST_GUILDS);
+    let mut form = query.form();
+    let limit = form.count("limit", 1..=MOST_GUILDS).unwrap_or(200);
+    let (before, after) = (form.id("before"), form.id("after"));
+    let with_counts = form.flag("with_counts").unwrap_or(false);
+    form.finish()?;
     shared.read(|state| {
         let now_ms = state.now_ms();
         let mut mine = state
             .guilds
             .iter()
             .filter(|guild| guild.members.contains_key(&user))
-            .filter(|guild| page.after.is_none_or(|after| guild.id > after))
-            .filter(|guild| page.before.is_none_or(|before| guild.id < before))
+            .filter(|guild| after.is_none_or(|after| guild.id > after))
+            .filter(|guild| before.is_none_or(|before| guild.id < before))
             .collect::<Vec<_>>();
         mine.sort_by_key(|guild| guild.id);
-        if page.before.is_some() && page.after.is_none() {
+        if before.is_some() && after.is_none() {
             // Discord counts a page before an id from that id backwards.
             mine = mine.split_off(mine.len().saturating_sub(limit));
         }
@@ -85,7 +104,7 @@ pub(super) async fn my_guilds(
                 "permissions": permissions::in_guild(guild, user, now_ms).to_string(),
                 "features": [],
             });
-            if page.with_counts {
+            if with_counts {
                 value["approximate_member_count"] = json!(guild.members.len());
                 value["approximate_presence_count"] = json!(guild.members.len());
             }

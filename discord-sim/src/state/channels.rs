@@ -79,6 +79,7 @@ impl State {
         if let Some(entry) = self.find_guild_mut(guild) {
             entry.channels.retain(|entry| entry.id != channel);
         }
+        self.messages.forget(channel);
         self.audit(guild, Action::ChannelDelete, channel);
         Ok(())
     }

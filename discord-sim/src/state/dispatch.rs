@@ -125,7 +125,8 @@ fn without_content(session: &Session, event: &str, data: &Value) -> Option<Value
         .flatten()
 }
 
-fn stripped(bot: u64, message: &Value) -> Option<Value> {
+/// A message without what `bot` may not read of it; `None` if it may read everything.
+pub(super) fn stripped(bot: u64, message: &Value) -> Option<Value> {
     let mut mentions = message["mentions"].as_array().into_iter().flatten();
     let readable =
         names(&message["author"], bot) || mentions.any(|mentioned| names(mentioned, bot));

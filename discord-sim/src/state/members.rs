@@ -8,7 +8,13 @@ use serde_json::json;
 use super::State;
 use crate::error::SimError;
 use crate::protocol::intents;
-use crate::world::{ChannelKind, Member, wire};
+use crate::world::{Member, wire};
+
+/// The intents of typing, in guilds and in direct messages.
+const TYPING: (u64, u64) = (
+    intents::GUILD_MESSAGE_TYPING,
+    intents::DIRECT_MESSAGE_TYPING,
+);
 
 impl State {
     /// Adds a member; for a bot this is the invitation.
@@ -84,25 +90,22 @@ impl State {
         Ok(())
     }
 
-    /// A member begins to type.
+    /// Somebody begins to type in a channel or in direct messages.
     pub(crate) fn start_typing(&mut self, user: u64, channel: u64) -> Result<(), SimError> {
-        let (home, entry) = self
-            .find_channel(channel)
-            .ok_or(SimError::UnknownChannel(channel))?;
-        if entry.kind == ChannelKind::Category {
-            return Err(SimError::UnknownChannel(channel));
-        }
-        let guild = home.id;
-        let member = home.members.get(&user);
-        let member = member.ok_or(SimError::NotAMember { user, guild })?;
-        let event = json!({
+        self.person_access(user, channel)?;
+        let mut event = json!({
             "channel_id": channel.to_string(),
-            "guild_id": guild.to_string(),
             "user_id": user.to_string(),
             "timestamp": self.now_ms() / 1_000,
-            "member": wire::member(self, member),
         });
-        self.broadcast(guild, intents::GUILD_MESSAGE_TYPING, "TYPING_START", &event);
+        let guild = self.guild_of(channel);
+        if let Some(member) = guild.and_then(|guild| self.find_member(guild, user)) {
+            event["member"] = wire::member(self, member);
+        }
+        if let Some(guild) = guild {
+            event["guild_id"] = json!(guild.to_string());
+        }
+        self.broadcast_in(channel, TYPING, "TYPING_START", &event);
         Ok(())
     }
 

@@ -7,6 +7,7 @@ mod channels;
 mod cues;
 pub(crate) mod dave;
 mod dispatch;
+pub(crate) mod files;
 pub(crate) mod grants;
 mod greeting;
 mod guilds;
@@ -16,9 +17,11 @@ mod journal;
 pub(crate) mod limits;
 mod lookup;
 mod members;
+pub(crate) mod messages;
 mod moderation;
 mod outage;
 mod outbox;
+pub(crate) mod places;
 mod presences;
 pub(crate) mod registry;
 pub(crate) mod sessions;
@@ -40,10 +43,13 @@ pub use journal::{Authorization, RequestRecord};
 pub use limits::RateLimitBucket;
 
 use dave::{Dave, Desks};
+use files::Files;
 use grants::Grants;
 use interactions::Interactions;
 use interruptions::Refusals;
 use limits::Limiter;
+use messages::Messages;
+use places::Directs;
 use registry::Registry;
 use sessions::Sessions;
 use starts::Starts;
@@ -173,6 +179,9 @@ pub(crate) struct State {
     pub(crate) grants: Grants,
     pub(crate) commands: Registry,
     pub(crate) interactions: Interactions,
+    pub(crate) messages: Messages,
+    pub(crate) directs: Directs,
+    pub(crate) files: Files,
     pub(crate) ports: Ports,
     hub: Arc<Hub>,
     cues: VecDeque<(u64, Cue)>,
@@ -202,6 +211,9 @@ impl State {
             grants: Grants::default(),
             commands: Registry::default(),
             interactions: Interactions::default(),
+            messages: Messages::default(),
+            directs: Directs::default(),
+            files: Files::default(),
             ports,
             hub,
             cues: VecDeque::new(),
@@ -218,6 +230,11 @@ impl State {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX) + self.clock_ahead_ms
+    }
+
+    /// The simulated time, to measure with.
+    pub(crate) fn now(&self) -> std::time::Instant {
+        std::time::Instant::now() + Duration::from_millis(self.clock_ahead_ms)
     }
 
     /// Moves the simulated time ahead of the real one.

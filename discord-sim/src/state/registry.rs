@@ -38,12 +38,19 @@ impl Registry {
         scopes.flat_map(|(_, commands)| commands).cloned().collect()
     }
 
-    /// The slash command a member of the guild would reach by this name.
-    pub(crate) fn find(&self, application: u64, guild: u64, name: &str) -> Option<&Value> {
-        let of_guild = self.list((application, Some(guild)));
+    /// The command of a kind that is reached by this name in a guild, or in direct messages.
+    pub(crate) fn find(
+        &self,
+        application: u64,
+        guild: Option<u64>,
+        name: &str,
+        kind: u64,
+    ) -> Option<&Value> {
+        let of_guild = guild.map_or(&[][..], |guild| self.list((application, Some(guild))));
         let everywhere = self.list((application, None));
-        let mut commands = of_guild.iter().chain(everywhere);
-        commands.find(|command| command["type"] == 1 && command["name"] == name)
+        let usable = |command: &&Value| is_usable(command, guild.is_some());
+        let mut commands = of_guild.iter().chain(everywhere.iter().filter(usable));
+        commands.find(|command| command["type"] == kind && command["name"] == name)
     }
 
     /// Replaces all commands of a scope; ids of those that stay by name are kept.
@@ -146,6 +153,14 @@ impl Registry {
             .iter()
             .find(|command| is_same(command, body))
             .and_then(id_of)
+    }
+}
+
+/// Whether a global command can be used in guilds, or in direct messages.
+fn is_usable(command: &Value, in_guild: bool) -> bool {
+    match command["contexts"].as_array() {
+        Some(contexts) => contexts.contains(&json!(u8::from(!in_guild))),
+        None => in_guild || command["dm_permission"] != false,
     }
 }
 
@@ -332,8 +347,8 @@ mod tests {
             .unwrap();
         assert_eq!(first[0]["id"], second[0]["id"]);
         assert_ne!(first[0]["version"], second[0]["version"]);
-        assert!(registry.find(1, 5, "play").is_some());
-        assert!(registry.find(2, 5, "play").is_none());
+        assert!(registry.find(1, Some(5), "play", 1).is_some());
+        assert!(registry.find(2, Some(5), "play", 1).is_none());
     }
 
     #[test]
@@ -345,10 +360,13 @@ mod tests {
             .upsert((1, Some(5)), &play(), &mut next_id)
             .unwrap();
         assert!(new);
-        assert_eq!(registry.find(1, 5, "play").unwrap()["guild_id"], "5");
+        assert_eq!(
+            registry.find(1, Some(5), "play", 1).unwrap()["guild_id"],
+            "5"
+        );
         assert!(
             registry
-                .find(1, 6, "play")
+                .find(1, Some(6), "play", 1)
                 .unwrap()
                 .get("guild_id")
                 .is_none()

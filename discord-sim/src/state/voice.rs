@@ -224,7 +224,7 @@ impl State {
         Ok(())
     }
 
-    fn name_of_channel(&self, id: u64) -> String {
+    pub(super) fn name_of_channel(&self, id: u64) -> String {
         self.find_channel(id).map_or_else(
             || id.to_string(),
             |(guild, channel)| format!("{} in {}", channel.name, guild.name),

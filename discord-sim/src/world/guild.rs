@@ -129,6 +129,10 @@ pub struct Role {
     pub permissions: u64,
     /// `0xRRGGBB`, 0 for none.
     pub color: u32,
+    /// Whether its members are listed apart.
+    pub hoist: bool,
+    /// Whether anyone may mention it.
+    pub mentionable: bool,
     /// The application this role was made for, if it is a bot's own role.
     pub bot: Option<u64>,
 }
@@ -141,6 +145,8 @@ impl Role {
             name: name.to_owned(),
             permissions,
             color: 0,
+            hoist: false,
+            mentionable: false,
             bot: None,
         }
     }
@@ -183,6 +189,10 @@ pub struct Channel {
     pub overwrites: Vec<Overwrite>,
     /// How many may be in a voice channel at once; 0 for any number.
     pub user_limit: u32,
+    /// The message written last.
+    pub last_message: Option<u64>,
+    /// When a message was last pinned, in Unix milliseconds.
+    pub last_pin_ms: Option<u64>,
 }
 
 impl Channel {
@@ -195,6 +205,8 @@ impl Channel {
             parent: None,
             overwrites: Vec::new(),
             user_limit: 0,
+            last_message: None,
+            last_pin_ms: None,
         }
     }
 }

@@ -5,7 +5,9 @@
 
 mod check;
 mod demo;
+pub(crate) mod file;
 mod guild;
+pub(crate) mod message;
 pub(crate) mod permission_names;
 pub mod permissions;
 pub(crate) mod presence;
@@ -17,8 +19,10 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use rand::RngExt as _;
 use rand::distr::Alphanumeric;
 
+pub use file::File;
 pub(crate) use guild::VoiceState;
 pub use guild::{Channel, ChannelKind, Guild, Member, Overwrite, OverwriteTarget, Role};
+pub use message::{Attachment, EmojiName, Mentions, Message, Reaction};
 pub use presence::{Activity, Status};
 
 /// Everything that exists when the simulator starts.

@@ -5,33 +5,73 @@
 
 use super::{Channel, Guild, OverwriteTarget};
 
+/// Throw members out.
+pub const KICK_MEMBERS: u64 = 1 << 1;
 /// Keep members out for good, and know who is.
 pub const BAN_MEMBERS: u64 = 1 << 2;
 /// Every permission at once.
 pub const ADMINISTRATOR: u64 = 1 << 3;
+/// Make, change and remove channels.
+pub const MANAGE_CHANNELS: u64 = 1 << 4;
 /// Change the guild itself.
 pub const MANAGE_GUILD: u64 = 1 << 5;
+/// React to messages with something new.
+pub const ADD_REACTIONS: u64 = 1 << 6;
 /// Read what administrators have done.
 pub const VIEW_AUDIT_LOG: u64 = 1 << 7;
 /// See a channel at all.
 pub const VIEW_CHANNEL: u64 = 1 << 10;
 /// Write in a text channel.
 pub const SEND_MESSAGES: u64 = 1 << 11;
+/// Write what is read aloud.
+pub const SEND_TTS_MESSAGES: u64 = 1 << 12;
+/// Delete the messages of others.
+pub const MANAGE_MESSAGES: u64 = 1 << 13;
+/// Have links and embeds shown.
+pub const EMBED_LINKS: u64 = 1 << 14;
+/// Upload files.
+pub const ATTACH_FILES: u64 = 1 << 15;
 /// Read what was written before.
 pub const READ_MESSAGE_HISTORY: u64 = 1 << 16;
+/// Notify everyone at once, and roles that nobody may mention.
+pub const MENTION_EVERYONE: u64 = 1 << 17;
+/// Use emojis of other guilds.
+pub const USE_EXTERNAL_EMOJIS: u64 = 1 << 18;
 /// Join a voice channel.
 pub const CONNECT: u64 = 1 << 20;
 /// Be heard in a voice channel.
 pub const SPEAK: u64 = 1 << 21;
+/// Mute others in voice.
+pub const MUTE_MEMBERS: u64 = 1 << 22;
+/// Deafen others in voice.
+pub const DEAFEN_MEMBERS: u64 = 1 << 23;
 /// Move members between voice channels, and enter full ones.
 pub const MOVE_MEMBERS: u64 = 1 << 24;
 /// Speak by voice activity instead of push-to-talk.
 pub const USE_VAD: u64 = 1 << 25;
+/// Change one's own name in the guild.
+pub const CHANGE_NICKNAME: u64 = 1 << 26;
+/// Change the names of others in the guild.
+pub const MANAGE_NICKNAMES: u64 = 1 << 27;
+/// Make, change and give roles.
+pub const MANAGE_ROLES: u64 = 1 << 28;
+/// Change and remove emojis and sounds that others made.
+pub const MANAGE_GUILD_EXPRESSIONS: u64 = 1 << 30;
 /// Use slash commands.
 pub const USE_APPLICATION_COMMANDS: u64 = 1 << 31;
+/// Time members out.
+pub const MODERATE_MEMBERS: u64 = 1 << 40;
+/// Play soundboard sounds in voice channels.
+pub const USE_SOUNDBOARD: u64 = 1 << 42;
+/// Make emojis and sounds, and change one's own.
+pub const CREATE_GUILD_EXPRESSIONS: u64 = 1 << 43;
+/// Play the sounds of other guilds.
+pub const USE_EXTERNAL_SOUNDS: u64 = 1 << 45;
+/// Pin messages.
+pub const PIN_MESSAGES: u64 = 1 << 51;
 
 /// What an owner or administrator has: every bit Discord has given a meaning.
-pub const ALL: u64 = (1 << 51) - 1;
+pub const ALL: u64 = (1 << 53) - 1;
 
 /// What `@everyone` may do in a guild nobody has configured, as far as it concerns a bot.
 pub const EVERYONE: u64 = VIEW_CHANNEL
@@ -41,14 +81,27 @@ pub const EVERYONE: u64 = VIEW_CHANNEL
     | SPEAK
     | USE_VAD
     | USE_APPLICATION_COMMANDS
+    | ADD_REACTIONS
+    | EMBED_LINKS
+    | ATTACH_FILES
+    | MENTION_EVERYONE
+    | USE_EXTERNAL_EMOJIS
+    | CHANGE_NICKNAME
+    | USE_SOUNDBOARD
+    | USE_EXTERNAL_SOUNDS
     | (1 << 0) // create invites
-    | (1 << 6) // add reactions
-    | (1 << 9) // stream
-    | (1 << 14) // embed links
-    | (1 << 15) // attach files
-    | (1 << 18) // external emojis
-    | (1 << 26) // change own nickname
-    | (1 << 42); // soundboard
+    | (1 << 9); // stream
+
+/// What both sides may do in direct messages.
+pub(crate) const DIRECT: u64 = VIEW_CHANNEL
+    | SEND_MESSAGES
+    | READ_MESSAGE_HISTORY
+    | ADD_REACTIONS
+    | EMBED_LINKS
+    | ATTACH_FILES
+    | MENTION_EVERYONE
+    | USE_EXTERNAL_EMOJIS
+    | PIN_MESSAGES;
 
 /// All a timed-out member keeps.
 const TIMED_OUT: u64 = VIEW_CHANNEL | READ_MESSAGE_HISTORY;

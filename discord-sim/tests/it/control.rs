@@ -65,7 +65,11 @@ async fn people_act_over_json() {
     assert_eq!(get(&sim, "/sim/state").await["bots"][0]["ready"], true);
     let commands = get(&sim, "/sim/commands?bot=Yuri").await;
     assert!(named(&commands, "hello").is_some());
-    assert_eq!(get(&sim, "/sim/events").await[0]["event"], "ben used /add");
+    let events = get(&sim, "/sim/events").await;
+    assert_eq!(
+        [&events[0]["event"], &events[1]["event"]],
+        ["Yuri wrote in general in Sound Lab: 3.5", "ben used /add"]
+    );
     assert!(
         !get(&sim, "/sim/requests")
             .await

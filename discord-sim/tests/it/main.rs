@@ -5,10 +5,12 @@
     reason = "a test fails by panicking"
 )]
 
+mod components;
 mod control;
 mod control_refusals;
 mod dave;
 mod dave_clients;
+mod forms;
 mod gateway;
 mod gateway_events;
 mod gateway_interruptions;
@@ -22,6 +24,8 @@ mod https;
 mod interactions;
 mod limits;
 mod listen;
+mod message_changes;
+mod messages;
 mod oauth;
 mod program;
 

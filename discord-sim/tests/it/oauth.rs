@@ -134,7 +134,7 @@ async fn a_whole_login() {
         .map(|guild| &guild["name"]);
     assert_eq!(names.collect::<Vec<_>>(), ["Sound Lab", "Book Club"]);
     assert_eq!(guilds[0]["owner"], true);
-    assert_eq!(guilds[0]["permissions"], "2251799813685247");
+    assert_eq!(guilds[0]["permissions"], "9007199254740991");
     assert_eq!(guilds[1]["owner"], false);
     let (_, authorization) = app.get("/oauth2/@me", access).await;
     assert_eq!(authorization["scopes"], json!(["identify", "guilds"]));

@@ -1,24 +1,41 @@
-//! What bots answer to interactions: the callback, edits of it, and follow-ups.
+//! What bots answer to interactions: the callback, each type where it may be given.
 //!
 //! Called by REST with bodies that are valid JSON but otherwise unchecked.
 
-use std::time::Instant;
-
 use serde_json::{Value, json};
 
-use super::message::{self, EPHEMERAL};
-use super::{ACKNOWLEDGE, Choice, Interaction, Kind, Outcome, TOKEN_LIFE};
-use crate::protocol::api_error::{ApiError, FieldError};
-use crate::protocol::intents;
+use super::{ACKNOWLEDGE, Choice, Interaction, Outcome, What};
+use crate::protocol::api_error::ApiError;
+use crate::protocol::form::Form;
 use crate::state::State;
-use crate::world::snowflake::iso;
+use crate::state::messages::components;
+use crate::state::messages::draft::{Draft, Purpose, Upload};
+use crate::world::message::{EPHEMERAL, LOADING, MessageKind, Trace};
+use crate::world::{Message, permissions};
 
 /// Callback types.
-const MESSAGE: u64 = 4;
-const DEFERRED_MESSAGE: u64 = 5;
-const CHOICES: u64 = 8;
-const MODAL: u64 = 9;
+const MESSAGE: i64 = 4;
+const DEFERRED_MESSAGE: i64 = 5;
+const DEFERRED_UPDATE: i64 = 6;
+const UPDATE: i64 = 7;
+const CHOICES: i64 = 8;
+const MODAL: i64 = 9;
 const MOST_CHOICES: usize = 25;
+
+impl What {
+    /// The callback types that answer it.
+    fn answers(&self) -> &'static [i64] {
+        match self {
+            What::Command { .. } => &[MESSAGE, DEFERRED_MESSAGE, MODAL],
+            What::Autocomplete => &[CHOICES],
+            What::Component { .. } => &[MESSAGE, DEFERRED_MESSAGE, DEFERRED_UPDATE, UPDATE, MODAL],
+            What::Modal { message: Some(_) } => {
+                &[MESSAGE, DEFERRED_MESSAGE, DEFERRED_UPDATE, UPDATE]
+            }
+            What::Modal { message: None } => &[MESSAGE, DEFERRED_MESSAGE],
+        }
+    }
+}
 
 impl State {
     /// Takes the first answer; returns what `with_response=true` shows.
@@ -27,13 +44,21 @@ impl State {
         id: u64,
         token: &str,
         body: &Value,
+        files: Vec<Upload>,
     ) -> Result<Value, ApiError> {
         let mut entry = self
             .interactions
             .by_id
             .remove(&id)
             .ok_or(ApiError::UNKNOWN_INTERACTION)?;
-        let result = self.answer(&mut entry, token, body);
+        let result = self.answer(&mut entry, token, body, files);
+        if entry.acknowledged.is_none() {
+            // What was refused has left no trace.
+            entry.original = None;
+            entry.messages.clear();
+            entry.deferred = false;
+            entry.outcome = Outcome::None;
+        }
         self.interactions.by_id.insert(id, entry);
         result
     }
@@ -43,6 +68,7 @@ impl State {
         entry: &mut Interaction,
         token: &str,
         body: &Value,
+        files: Vec<Upload>,
     ) -> Result<Value, ApiError> {
         if entry.token != token {
             return Err(ApiError::UNKNOWN_INTERACTION);
@@ -50,229 +76,191 @@ impl State {
         if entry.acknowledged.is_some() {
             return Err(ApiError::ACKNOWLEDGED);
         }
-        let now = Instant::now();
+        let now = self.now();
         if now.saturating_duration_since(entry.created) > ACKNOWLEDGE {
             return Err(ApiError::UNKNOWN_INTERACTION);
         }
-        let kind = body["type"].as_u64().unwrap_or(0);
-        let data = &body["data"];
-        match (entry.kind, kind) {
-            (Kind::Command, MESSAGE) => {
-                message::check(data)?;
-                entry.ephemeral = message::flags(data) & EPHEMERAL != 0;
-                self.first_message(entry, data, message::flags(data));
-                entry.replied = Some(now);
+        let mut form = Form::new(body);
+        form.require("type");
+        let kind = form.choice("type", entry.what.answers());
+        form.finish()?;
+        let kind = kind.unwrap_or(0);
+        match kind {
+            MESSAGE => {
+                let draft = draft(body, files, Purpose::Answer)?;
+                self.first_message(entry, draft)?;
+                entry.seen = Some(now);
             }
-            (Kind::Command, DEFERRED_MESSAGE) => {
+            DEFERRED_MESSAGE => {
+                let flags = body["data"]["flags"].as_u64().unwrap_or(0);
                 entry.deferred = true;
-                entry.ephemeral = message::flags(data) & EPHEMERAL != 0;
-                self.first_message(entry, &Value::Null, message::loading_flags(entry.ephemeral));
+                let mut message = self.new_answer(entry, flags);
+                message.flags |= LOADING;
+                self.add_answer(entry, message);
             }
-            (Kind::Command, MODAL) => entry.outcome = Outcome::Other(kind),
-            (Kind::Autocomplete, CHOICES) => entry.outcome = Outcome::Choices(choices(data)?),
-            _ => {
-                let message = "This interaction cannot be answered with this type.";
-                let fault = FieldError::new("type", "BASE_TYPE_CHOICES", message);
-                return Err(ApiError::form(vec![fault]));
+            DEFERRED_UPDATE => {
+                entry.deferred = true;
+                entry.outcome = Outcome::Update;
+                self.take_over(entry)?;
             }
+            UPDATE => {
+                let flags = self.take_over(entry)?;
+                let draft = draft(body, files, Purpose::Edit(flags))?;
+                entry.outcome = Outcome::Update;
+                self.change_answer(entry, entry.original, draft)?;
+                entry.seen = Some(now);
+            }
+            CHOICES => entry.outcome = Outcome::Choices(choices(body)?),
+            _ => entry.outcome = modal(body)?,
         }
         entry.acknowledged = Some(now);
-        Ok(callback_resource(entry, kind))
+        Ok(self.callback_resource(entry, kind))
     }
 
-    fn first_message(&mut self, entry: &mut Interaction, data: &Value, flags: u64) {
-        let message = self.build_message(entry, data, flags);
-        self.announce_message(entry, "MESSAGE_CREATE", &message);
-        entry.messages.push(message);
+    /// The message a component is on becomes `@original`; its flags.
+    fn take_over(&mut self, entry: &mut Interaction) -> Result<u64, ApiError> {
+        let id = entry.what.message().ok_or(ApiError::UNKNOWN_MESSAGE)?;
+        let message = self.messages.get(entry.scene.channel, id);
+        let flags = message.ok_or(ApiError::UNKNOWN_MESSAGE)?.flags;
+        entry.original = Some(id);
+        entry.messages.push(id);
+        Ok(flags)
     }
 
-    /// Takes a follow-up. The first one after "thinking..." takes its place.
-    pub(crate) fn follow_up(
-        &mut self,
-        application: u64,
-        token: &str,
-        body: &Value,
-    ) -> Result<Value, ApiError> {
-        self.with_interaction(application, token, |state, entry| {
-            message::check(body)?;
-            if entry.deferred && entry.replied.is_none() && !entry.messages.is_empty() {
-                return state.edit(entry, 0, body);
+    fn first_message(&mut self, entry: &mut Interaction, draft: Draft) -> Result<(), ApiError> {
+        let mut message = self.new_answer(entry, draft.flags.unwrap_or(0));
+        let bits = self.answering_bits(entry);
+        self.compose(&mut message, draft, bits)?;
+        self.add_answer(entry, message);
+        Ok(())
+    }
+
+    /// An empty message of the interaction's bot; the first one is the original response.
+    pub(super) fn new_answer(&mut self, entry: &Interaction, flags: u64) -> Message {
+        let scene = &entry.scene;
+        let mut message = Message::new(self.next_id(), scene.channel, scene.application);
+        message.only_for = (flags & EPHEMERAL != 0).then_some(scene.user);
+        message.flags = flags & EPHEMERAL;
+        let mut metadata = entry.metadata.clone();
+        let mut legacy = None;
+        match (entry.original, &entry.what) {
+            (Some(original), _) => {
+                message.kind = MessageKind::Reply;
+                message.reply_to = Some(original);
+                metadata["original_response_message_id"] = json!(original.to_string());
             }
-            let message = state.build_message(entry, body, message::flags(body));
-            state.announce_message(entry, "MESSAGE_CREATE", &message);
-            entry.messages.push(message.clone());
-            entry.replied.get_or_insert_with(Instant::now);
-            Ok(message)
-        })
+            (None, What::Command { name, kind }) => {
+                message.kind = if *kind == 1 {
+                    MessageKind::ChatInputCommand
+                } else {
+                    MessageKind::ContextMenuCommand
+                };
+                legacy = Some(json!({
+                    "id": entry.id.to_string(), "type": 2, "name": name,
+                    "user": entry.metadata["user"],
+                }));
+            }
+            (None, what) => {
+                message.reply_to = what.message();
+                message.kind = match message.reply_to {
+                    Some(_) => MessageKind::Reply,
+                    None => MessageKind::ChatInputCommand,
+                };
+            }
+        }
+        message.interaction = Some(Box::new(Trace {
+            application: scene.application,
+            metadata,
+            legacy,
+        }));
+        message
     }
 
-    /// Edits a message of the interaction.
-    pub(crate) fn edit_answer(
-        &mut self,
-        application: u64,
-        token: &str,
-        which: &str,
-        body: &Value,
-    ) -> Result<Value, ApiError> {
-        self.with_interaction(application, token, |state, entry| {
-            let place = find(entry, which)?;
-            let mut after = entry.messages[place].clone();
-            message::write_body(&mut after, body);
-            message::check(&after)?;
-            state.edit(entry, place, body)
-        })
+    /// Shows a message of the interaction.
+    pub(super) fn add_answer(&mut self, entry: &mut Interaction, message: Message) {
+        entry.ephemeral = message.only_for.is_some();
+        entry.original.get_or_insert(message.id);
+        entry.messages.push(message.id);
+        self.add_message(message);
     }
 
-    fn edit(
-        &mut self,
-        entry: &mut Interaction,
-        place: usize,
-        body: &Value,
-    ) -> Result<Value, ApiError> {
-        let first_content = place == 0 && entry.replied.is_none();
-        let now_ms = self.now_ms();
+    /// What the bot may do in the messages by which it answers.
+    pub(super) fn answering_bits(&self, entry: &Interaction) -> u64 {
+        if entry.scene.guild.is_none() {
+            return permissions::DIRECT;
+        }
+        self.permissions_in(entry.scene.channel, entry.scene.application)
+    }
+
+    fn callback_resource(&self, entry: &Interaction, kind: i64) -> Value {
         let message = entry
-            .messages
-            .get_mut(place)
-            .ok_or(ApiError::UNKNOWN_MESSAGE)?;
-        message::write_body(message, body);
-        if !first_content {
-            message["edited_timestamp"] = json!(iso(now_ms));
-        }
-        message["flags"] = json!(message::flags(message) & !message::LOADING);
-        let message = message.clone();
-        if place == 0 {
-            entry.replied.get_or_insert_with(Instant::now);
-        }
-        self.announce_message(entry, "MESSAGE_UPDATE", &message);
-        Ok(message)
-    }
-
-    /// A message of the interaction.
-    pub(crate) fn get_answer(
-        &mut self,
-        application: u64,
-        token: &str,
-        which: &str,
-    ) -> Result<Value, ApiError> {
-        self.with_interaction(application, token, |_, entry| {
-            let place = find(entry, which)?;
-            Ok(entry.messages[place].clone())
-        })
-    }
-
-    /// Deletes a message of the interaction.
-    pub(crate) fn delete_answer(
-        &mut self,
-        application: u64,
-        token: &str,
-        which: &str,
-    ) -> Result<(), ApiError> {
-        self.with_interaction(application, token, |state, entry| {
-            let place = find(entry, which)?;
-            let message = entry.messages.remove(place);
-            let event = json!({
-                "id": message["id"],
-                "channel_id": message["channel_id"],
-                "guild_id": entry.guild.to_string(),
-            });
-            if message::flags(&message) & EPHEMERAL == 0 {
-                let intent = intents::GUILD_MESSAGES;
-                state.tell(
-                    entry.application,
-                    entry.guild,
-                    intent,
-                    "MESSAGE_DELETE",
-                    &event,
-                );
-            }
-            Ok(())
-        })
-    }
-
-    /// Works on an acknowledged interaction whose token is still good.
-    fn with_interaction<R>(
-        &mut self,
-        application: u64,
-        token: &str,
-        work: impl FnOnce(&mut State, &mut Interaction) -> Result<R, ApiError>,
-    ) -> Result<R, ApiError> {
-        let found = self.interactions.find_by_token(application, token);
-        let id = found
-            .filter(|entry| entry.acknowledged.is_some())
-            .ok_or(ApiError::UNKNOWN_WEBHOOK)?
-            .id;
-        let mut entry = self
-            .interactions
-            .by_id
-            .remove(&id)
-            .ok_or(ApiError::UNKNOWN_WEBHOOK)?;
-        let result = if entry.created.elapsed() > TOKEN_LIFE {
-            Err(ApiError::INVALID_WEBHOOK_TOKEN)
-        } else {
-            work(self, &mut entry)
+            .original
+            .and_then(|id| self.messages.get(entry.scene.channel, id));
+        let mut value = json!({
+            "interaction": {
+                "id": entry.id.to_string(),
+                "type": entry.what.number(),
+            },
+            "resource": { "type": kind },
+        });
+        let Some(message) = message.filter(|_| kind != DEFERRED_UPDATE) else {
+            return value;
         };
-        self.interactions.by_id.insert(id, entry);
-        result
+        let interaction = &mut value["interaction"];
+        interaction["response_message_id"] = json!(message.id.to_string());
+        interaction["response_message_loading"] = json!(message.flags & LOADING != 0);
+        interaction["response_message_ephemeral"] = json!(message.only_for.is_some());
+        value["resource"]["message"] = self.show_message(message, entry.scene.application);
+        value
     }
 }
 
-fn find(entry: &Interaction, which: &str) -> Result<usize, ApiError> {
-    let place = match which {
-        // Deleting the original does not make a follow-up the original.
-        "@original" => entry
-            .messages
-            .iter()
-            .position(|message| message["type"] == 20),
-        id => entry
-            .messages
-            .iter()
-            .position(|message| message["id"] == id),
-    };
-    place.ok_or(ApiError::UNKNOWN_MESSAGE)
+/// The message in the `data` of a callback.
+fn draft(body: &Value, files: Vec<Upload>, purpose: Purpose) -> Result<Draft, ApiError> {
+    let mut form = Form::new(body);
+    let draft = form.object("data", |data| Draft::read_form(data, files, purpose));
+    form.finish()?;
+    draft.unwrap_or(Ok(Draft::default()))
 }
 
-fn choices(data: &Value) -> Result<Vec<Choice>, ApiError> {
-    let fault = |message: &str| {
-        ApiError::form(vec![FieldError::new(
-            "data.choices",
-            "BASE_TYPE_BAD_LENGTH",
-            message,
-        )])
-    };
-    let given = data["choices"]
-        .as_array()
-        .ok_or_else(|| fault("This field is required"))?;
-    if given.len() > MOST_CHOICES {
-        return Err(fault("Must be 25 or fewer in length."));
-    }
-    let choice = |choice: &Value| {
-        let name = choice["name"]
-            .as_str()
-            .filter(|name| (1..=100).contains(&name.chars().count()));
-        let name = name.ok_or_else(|| fault("Must be between 1 and 100 in length."))?;
-        Ok(Choice {
-            name: name.to_owned(),
-            value: choice["value"].clone(),
-        })
-    };
-    given.iter().map(choice).collect()
-}
-
-fn callback_resource(entry: &Interaction, kind: u64) -> Value {
-    let original = entry.messages.first();
-    let mut value = json!({
-        "interaction": {
-            "id": entry.id.to_string(),
-            "type": if entry.kind == Kind::Command { 2 } else { 4 },
-            "response_message_id": original.map(|message| message["id"].clone()),
-            "response_message_loading": entry.deferred,
-            "response_message_ephemeral": entry.ephemeral,
-        },
-        "resource": { "type": kind },
+fn modal(body: &Value) -> Result<Outcome, ApiError> {
+    let mut form = Form::new(body);
+    form.require("data");
+    let outcome = form.object("data", |data| {
+        data.require("custom_id");
+        data.require("title");
+        Outcome::Modal {
+            custom_id: data.text("custom_id", 1..=100).unwrap_or_default(),
+            title: data.text("title", 1..=45).unwrap_or_default(),
+            components: components::read_modal(data),
+        }
     });
-    if let Some(message) = original {
-        value["resource"]["message"] = message.clone();
-    }
-    value
+    form.finish()?;
+    Ok(outcome.unwrap_or(Outcome::None))
+}
+
+fn choices(body: &Value) -> Result<Vec<Choice>, ApiError> {
+    let mut form = Form::new(body);
+    form.require("data");
+    let choices = form.object("data", |data| {
+        data.require("choices");
+        data.objects("choices", 0..=MOST_CHOICES, |choice| {
+            choice.require("name");
+            choice.require("value");
+            let name = choice.text("name", 1..=100).unwrap_or_default();
+            let value = choice.value("value").cloned().unwrap_or_default();
+            let usable = match &value {
+                Value::String(text) => text.chars().count() <= 100,
+                Value::Number(_) | Value::Null => true,
+                _ => false,
+            };
+            if !usable {
+                let message = "Must be a string of 100 or fewer characters, or a number.";
+                choice.fault("value", "UNION_TYPE_CHOICES", message);
+            }
+            Choice { name, value }
+        })
+    });
+    form.finish()?;
+    Ok(choices.flatten().unwrap_or_default())
 }

@@ -1,19 +1,29 @@
-//! Slash commands: what bots have registered, who uses them, what they answer.
+//! Interactions: people use commands, press buttons, choose and fill in forms; bots answer.
 //!
-//! A person's command becomes an [`Interaction`] here and an event on the gateway; REST
-//! brings the bot's answers back; the library call waits for them.
+//! What a person does becomes an [`Interaction`] here and an event on the gateway; REST
+//! brings the bot's answers back; the library call waits for them. Times are those of the
+//! simulated clock.
 
 mod answers;
 pub(crate) mod command;
-mod message;
+mod component;
+mod event;
+mod follow_ups;
+mod modal;
 mod options;
+mod outcome;
+mod resolved;
 mod wait;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
 use serde_json::Value;
+
+pub(crate) use command::Use;
+pub use command::{Slash, SlashOption};
+pub use modal::Modal;
+pub use outcome::{Answer, Choice, Reply};
 
 /// How long a bot has to acknowledge.
 pub(crate) const ACKNOWLEDGE: Duration = Duration::from_secs(3);
@@ -22,83 +32,90 @@ const TOKEN_LIFE: Duration = Duration::from_mins(15);
 /// How many interactions are remembered.
 const KEPT: usize = 2_000;
 
-/// What a person sees as the outcome of a slash command.
-#[derive(Clone, Debug)]
-pub struct Reply {
-    /// The message's text; empty if it consists of embeds only.
-    pub content: String,
-    /// Whether only the person who used the command sees it.
-    pub ephemeral: bool,
-    /// Whether the bot showed "thinking..." first.
-    pub deferred: bool,
-    /// From the command to the bot's first sign of life.
-    pub acknowledged_after: Duration,
-    /// From the command to the message.
-    pub replied_after: Duration,
-    /// The whole message as Discord would show it to a client.
-    pub message: Value,
-}
-
-/// A suggestion for an option.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Choice {
-    /// What the person sees.
-    pub name: String,
-    /// What is sent when it is chosen.
-    pub value: Value,
-}
-
 /// All interactions that can still be answered.
 #[derive(Debug, Default)]
 pub(crate) struct Interactions {
     by_id: BTreeMap<u64, Interaction>,
 }
 
-/// One use of a command, or one keystroke in an option that completes itself.
+/// One thing a person did that a bot is to answer.
 #[derive(Debug)]
 pub(crate) struct Interaction {
     id: u64,
     token: String,
-    application: u64,
-    user: u64,
-    guild: u64,
-    channel: u64,
-    command: String,
-    kind: Kind,
+    scene: Scene,
+    what: What,
     created: Instant,
     acknowledged: Option<Instant>,
-    replied: Option<Instant>,
+    /// When the person saw what became of it.
+    seen: Option<Instant>,
     deferred: bool,
     ephemeral: bool,
     outcome: Outcome,
-    /// The bot's messages, the original response first.
-    messages: Vec<Value>,
+    /// The message that is `@original`.
+    original: Option<u64>,
+    /// All messages the bot may change with the token.
+    messages: Vec<u64>,
+    /// How its messages tell of it: `interaction_metadata`.
+    metadata: Value,
 }
 
-/// What kind of answer is expected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Command,
+/// Who interacts with which bot, and where.
+#[derive(Clone, Copy, Debug)]
+struct Scene {
+    application: u64,
+    user: u64,
+    channel: u64,
+    /// None in direct messages.
+    guild: Option<u64>,
+}
+
+/// What a person did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum What {
+    /// Used a command of a kind: 1 typed, 2 on a user, 3 on a message.
+    Command { name: String, kind: u64 },
+    /// Typed into an option that completes itself.
     Autocomplete,
+    /// Pressed a button or chose from a menu on a message.
+    Component { message: u64 },
+    /// Filled in a form, which may have come from a component of a message.
+    Modal { message: Option<u64> },
 }
 
-/// What came that is not a message.
+impl What {
+    /// Discord's number for it.
+    fn number(&self) -> u8 {
+        match self {
+            What::Command { .. } => 2,
+            What::Component { .. } => 3,
+            What::Autocomplete => 4,
+            What::Modal { .. } => 5,
+        }
+    }
+
+    /// The message it was done on.
+    fn message(&self) -> Option<u64> {
+        match self {
+            What::Component { message } => Some(*message),
+            What::Modal { message } => *message,
+            What::Command { .. } | What::Autocomplete => None,
+        }
+    }
+}
+
+/// What the bot made of it, messages aside.
 #[derive(Debug)]
 enum Outcome {
     None,
+    /// The message it was done on was changed, or will be.
+    Update,
     Choices(Vec<Choice>),
-    /// A callback type nobody here can show, such as a modal.
-    Other(u64),
-}
-
-/// How far an interaction has come, for those who wait.
-#[derive(Debug)]
-pub(crate) enum Progress {
-    Waiting,
-    Acknowledged,
-    Replied(Reply),
-    Choices(Vec<Choice>),
-    Other(u64),
+    Modal {
+        custom_id: String,
+        title: String,
+        components: Vec<Value>,
+    },
 }
 
 impl Interactions {
@@ -109,39 +126,13 @@ impl Interactions {
         self.by_id.insert(interaction.id, interaction);
     }
 
-    fn find_by_token(&mut self, application: u64, token: &str) -> Option<&mut Interaction> {
-        let mut all = self.by_id.values_mut();
-        all.find(|entry| entry.token == token && entry.application == application)
+    fn find_by_token(&self, application: u64, token: &str) -> Option<&Interaction> {
+        let mut all = self.by_id.values();
+        all.find(|entry| entry.token == token && entry.scene.application == application)
     }
 
     /// Forgets an interaction nobody waits for any more: late answers are refused.
-    pub(crate) fn give_up(&mut self, id: u64) {
+    fn give_up(&mut self, id: u64) {
         self.by_id.remove(&id);
-    }
-
-    /// How far the interaction has come.
-    pub(crate) fn progress(&self, id: u64) -> Progress {
-        let Some(entry) = self.by_id.get(&id) else {
-            return Progress::Waiting;
-        };
-        let Some(acknowledged) = entry.acknowledged else {
-            return Progress::Waiting;
-        };
-        match &entry.outcome {
-            Outcome::Choices(choices) => return Progress::Choices(choices.clone()),
-            Outcome::Other(kind) => return Progress::Other(*kind),
-            Outcome::None => {}
-        }
-        let (Some(replied), Some(message)) = (entry.replied, entry.messages.first()) else {
-            return Progress::Acknowledged;
-        };
-        Progress::Replied(Reply {
-            content: message["content"].as_str().unwrap_or_default().to_owned(),
-            ephemeral: entry.ephemeral,
-            deferred: entry.deferred,
-            acknowledged_after: acknowledged.saturating_duration_since(entry.created),
-            replied_after: replied.saturating_duration_since(entry.created),
-            message: message.clone(),
-        })
     }
 }

@@ -5,9 +5,13 @@
 
 use serde_json::{Value, json};
 
+use super::Scene;
+use super::command::SlashOption;
+use super::resolved::Resolved;
 use crate::error::SimError;
 use crate::state::State;
-use crate::world::{Guild, permissions, wire};
+use crate::world::File;
+use crate::world::file::media_type;
 
 const STRING: u64 = 3;
 const INTEGER: u64 = 4;
@@ -15,7 +19,9 @@ const BOOLEAN: u64 = 5;
 const USER: u64 = 6;
 const CHANNEL: u64 = 7;
 const ROLE: u64 = 8;
+const MENTIONABLE: u64 = 9;
 const NUMBER: u64 = 10;
+const ATTACHMENT: u64 = 11;
 
 /// What is being typed and not sent yet.
 #[derive(Clone, Copy)]
@@ -28,22 +34,21 @@ pub(super) struct Focus<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Options {
     pub(super) values: Vec<Value>,
-    /// The users, members, roles and channels that the options name.
-    pub(super) resolved: Value,
+    pub(super) resolved: Resolved,
 }
 
 /// Reads a person's options against the schema.
 pub(super) fn read(
-    state: &State,
-    guild: &Guild,
+    state: &mut State,
+    scene: &Scene,
     schema: &[Value],
-    given: &[(&str, &str)],
+    given: &[(String, SlashOption)],
     focus: Option<Focus<'_>>,
 ) -> Result<Options, SimError> {
     let known = |name: &str| schema.iter().any(|option| option["name"] == name);
     let named = given
         .iter()
-        .map(|(name, _)| *name)
+        .map(|(name, _)| name.as_str())
         .chain(focus.map(|focus| focus.option));
     if let Some(name) = named.into_iter().find(|name| !known(name)) {
         return Err(invalid(name, "the command has no such option"));
@@ -61,14 +66,17 @@ pub(super) fn read(
             options.values.push(partial);
             continue;
         }
-        let Some((_, text)) = given.iter().find(|(given, _)| *given == name) else {
+        let Some((_, entry)) = given.iter().find(|(given, _)| given == name) else {
             if option["required"] == true && focus.is_none() {
                 return Err(invalid(name, "is required"));
             }
             continue;
         };
-        let value = value(state, guild, option, text, &mut options.resolved)
-            .map_err(|reason| invalid(name, reason))?;
+        let value = match entry {
+            SlashOption::Text(text) => text_value(state, scene, option, text, &mut options),
+            SlashOption::File(file) => file_value(state, scene, option, file, &mut options),
+        };
+        let value = value.map_err(|reason| invalid(name, reason))?;
         check_bounds(option, &value).map_err(|reason| invalid(name, reason))?;
         options
             .values
@@ -77,14 +85,15 @@ pub(super) fn read(
     Ok(options)
 }
 
-fn value(
+fn text_value(
     state: &State,
-    guild: &Guild,
+    scene: &Scene,
     option: &Value,
     text: &str,
-    resolved: &mut Value,
+    options: &mut Options,
 ) -> Result<Value, &'static str> {
     let id = || text.parse::<u64>().map_err(|_| "is not an id");
+    let resolved = &mut options.resolved;
     match option["type"].as_u64().unwrap_or(0) {
         STRING => Ok(json!(text)),
         INTEGER => text
@@ -99,50 +108,42 @@ fn value(
             .parse::<bool>()
             .map(Value::from)
             .map_err(|_| "is neither true nor false"),
-        USER => {
-            let id = id()?;
-            let user = state.users.get(&id).ok_or("is not a user")?;
-            resolved["users"][text] = wire::user(user);
-            if let Some(member) = guild.members.get(&id) {
-                let bits = permissions::in_guild(guild, id, state.now_ms());
-                let mut member = wire::member(state, member);
-                member["permissions"] = json!(bits.to_string());
-                if let Some(member) = member.as_object_mut() {
-                    member.retain(|name, _| !matches!(name.as_str(), "user" | "deaf" | "mute"));
-                }
-                resolved["members"][text] = member;
-            }
-            Ok(json!(text))
-        }
+        USER if resolved.add_user(state, scene, id()?) => Ok(json!(text)),
+        USER => Err("is not a user"),
         CHANNEL => {
-            let id = id()?;
-            let channel = guild
-                .find_channel(id)
-                .ok_or("is not a channel of the guild")?;
-            let allowed = option["channel_types"]
-                .as_array()
-                .filter(|kinds| !kinds.is_empty());
-            if allowed.is_some_and(|kinds| !kinds.contains(&json!(channel.kind.number()))) {
-                return Err("is a channel of the wrong kind");
-            }
-            resolved["channels"][text] = json!({
-                "id": text,
-                "name": channel.name,
-                "type": channel.kind.number(),
-                "parent_id": channel.parent.map(|id| id.to_string()),
-                "permissions": permissions::ALL.to_string(),
-            });
+            let types = option["channel_types"].as_array().map(Vec::as_slice);
+            resolved.add_channel(state, scene, id()?, types)?;
             Ok(json!(text))
         }
-        ROLE => {
-            let id = id()?;
-            let place = guild.roles.iter().position(|role| role.id == id);
-            let place = place.ok_or("is not a role of the guild")?;
-            resolved["roles"][text] = wire::role(&guild.roles[place], place);
+        ROLE if resolved.add_role(state, scene, id()?) => Ok(json!(text)),
+        ROLE => Err("is not a role of the guild"),
+        MENTIONABLE
+            if resolved.add_role(state, scene, id()?) || resolved.add_user(state, scene, id()?) =>
+        {
             Ok(json!(text))
         }
+        MENTIONABLE => Err("is neither a user nor a role"),
+        ATTACHMENT => Err("wants a file"),
         _ => Err("is of a kind that cannot be typed"),
     }
+}
+
+fn file_value(
+    state: &mut State,
+    scene: &Scene,
+    option: &Value,
+    file: &File,
+    options: &mut Options,
+) -> Result<Value, &'static str> {
+    if option["type"] != ATTACHMENT {
+        return Err("does not take a file");
+    }
+    let content_type = media_type(&file.name).map(str::to_owned);
+    let bytes = file.bytes.clone().into();
+    let mut attachment = state.store_file(scene.channel, &file.name, content_type, bytes);
+    attachment.ephemeral = true;
+    options.resolved.add_attachment(&attachment);
+    Ok(json!(attachment.id.to_string()))
 }
 
 fn check_bounds(option: &Value, value: &Value) -> Result<(), &'static str> {

@@ -1,33 +1,74 @@
-//! Waiting for what a bot makes of a slash command.
+//! Doing what a person does, and waiting for what a bot makes of it.
 //!
 //! Called by the library and by the control interface on behalf of a person.
 
 use std::time::Duration;
 
-use super::command::Use;
-use super::{ACKNOWLEDGE, Choice, Progress, Reply};
+use super::command::{Target, Use};
+use super::outcome::Progress;
+use super::{ACKNOWLEDGE, Answer, Choice, Modal, Reply};
 use crate::error::SimError;
-use crate::state::Shared;
+use crate::state::{Shared, State};
 
 /// How long a deferred reply may take before nobody waits any more.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// The callback type of a form.
+const MODAL: u64 = 9;
 
 impl Shared {
-    /// Uses a command and waits for the message the person finally sees.
+    /// Uses a slash command and waits for the message the person finally sees.
     pub(crate) async fn slash(&self, using: &Use<'_>) -> Result<Reply, SimError> {
-        let id = self.change(|state| state.use_command(using))?;
-        match self.acknowledged(id).await? {
-            Progress::Replied(reply) => return Ok(reply),
-            Progress::Other(kind) => return Err(SimError::UnexpectedAnswer(kind)),
-            _ => {}
+        match self.use_command(using).await? {
+            Answer::Reply(reply) | Answer::Update(reply) => Ok(reply),
+            Answer::Modal(_) => Err(SimError::UnexpectedAnswer(MODAL)),
+            Answer::Deferred => Err(SimError::NoReply(PATIENCE)),
         }
-        let replied = |progress| match progress {
-            Progress::Replied(reply) => Some(reply),
-            _ => None,
-        };
-        self.wait_for(PATIENCE, |state| replied(state.interactions.progress(id)))
+    }
+
+    /// Uses a slash command and waits for what becomes of it.
+    pub(crate) async fn use_command(&self, using: &Use<'_>) -> Result<Answer, SimError> {
+        self.interact(|state| state.use_command(using)).await
+    }
+
+    /// Uses a command on a user.
+    pub(crate) async fn use_on_user(
+        &self,
+        target: &Target<'_>,
+        on: u64,
+    ) -> Result<Answer, SimError> {
+        self.interact(|state| state.use_on_user(target, on)).await
+    }
+
+    /// Uses a command on a message.
+    pub(crate) async fn use_on_message(
+        &self,
+        target: &Target<'_>,
+        on: u64,
+    ) -> Result<Answer, SimError> {
+        self.interact(|state| state.use_on_message(target, on))
             .await
-            .ok_or(SimError::NoReply(PATIENCE))
+    }
+
+    /// Presses a button, or chooses from a menu.
+    pub(crate) async fn use_component(
+        &self,
+        user: u64,
+        message: u64,
+        custom_id: &str,
+        values: &[&str],
+    ) -> Result<Answer, SimError> {
+        self.interact(|state| state.use_component(user, message, custom_id, values))
+            .await
+    }
+
+    /// Fills in a form.
+    pub(crate) async fn submit_modal(
+        &self,
+        modal: &Modal,
+        values: &[(&str, &str)],
+    ) -> Result<Answer, SimError> {
+        self.interact(|state| state.submit_modal(modal, values))
+            .await
     }
 
     /// Types into an option and waits for the suggestions.
@@ -37,19 +78,37 @@ impl Shared {
         self.change(|state| state.interactions.give_up(id));
         match progress {
             Progress::Choices(choices) => Ok(choices),
-            Progress::Other(kind) => Err(SimError::UnexpectedAnswer(kind)),
             _ => Err(SimError::NoAnswer),
         }
     }
 
+    async fn interact(
+        &self,
+        begin: impl FnOnce(&mut State) -> Result<u64, SimError>,
+    ) -> Result<Answer, SimError> {
+        let id = self.change(begin)?;
+        if let Progress::Answered(answer) = self.acknowledged(id).await? {
+            return Ok(answer);
+        }
+        let answered = |progress| match progress {
+            Progress::Answered(answer) => Some(answer),
+            _ => None,
+        };
+        self.wait_for(PATIENCE, |state| answered(state.progress(id)))
+            .await
+            .ok_or(SimError::NoReply(PATIENCE))
+    }
+
     async fn acknowledged(&self, id: u64) -> Result<Progress, SimError> {
         let acknowledged = self.wait_for(ACKNOWLEDGE, |state| {
-            Some(state.interactions.progress(id)).filter(|now| !matches!(now, Progress::Waiting))
+            Some(state.progress(id)).filter(|now| !matches!(now, Progress::Waiting))
         });
-        if let Some(progress) = acknowledged.await {
-            return Ok(progress);
+        match acknowledged.await {
+            Some(Progress::Expired) | None => {
+                self.change(|state| state.interactions.give_up(id));
+                Err(SimError::NoAnswer)
+            }
+            Some(progress) => Ok(progress),
         }
-        self.change(|state| state.interactions.give_up(id));
-        Err(SimError::NoAnswer)
     }
 }

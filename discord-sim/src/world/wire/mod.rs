@@ -3,7 +3,11 @@
 //! Called by REST and the gateway. All documented fields are written, since strict clients
 //! drop an object silently when one is missing.
 
+mod message;
+
 use serde_json::{Value, json};
+
+pub(crate) use message::{attachment, emoji_name, message};
 
 use super::snowflake::iso;
 use super::{Application, Channel, ChannelKind, Guild, Member, Overwrite, OverwriteTarget};
@@ -91,9 +95,9 @@ pub(crate) fn role(role: &Role, position: usize) -> Value {
             "secondary_color": null,
             "tertiary_color": null,
         },
-        "hoist": false,
+        "hoist": role.hoist,
         "managed": role.bot.is_some(),
-        "mentionable": false,
+        "mentionable": role.mentionable,
         "icon": null,
         "unicode_emoji": null,
         "flags": 0,
@@ -129,12 +133,12 @@ pub(crate) fn channel(guild: &Guild, channel: &Channel, position: usize) -> Valu
     if channel.kind != ChannelKind::Category {
         value["nsfw"] = json!(false);
         value["rate_limit_per_user"] = json!(0);
-        value["last_message_id"] = json!(null);
+        value["last_message_id"] = json!(channel.last_message.map(|id| id.to_string()));
     }
     match channel.kind {
         ChannelKind::Text => {
             value["topic"] = json!(null);
-            value["last_pin_timestamp"] = json!(null);
+            value["last_pin_timestamp"] = json!(channel.last_pin_ms.map(iso));
         }
         ChannelKind::Voice => {
             value["bitrate"] = json!(64_000);

@@ -1,8 +1,10 @@
 //! What several tests need: a running simulator, a real bot, tones, and trust.
 
+pub(crate) mod answering;
 pub(crate) mod bot;
 pub(crate) mod by_json;
 pub(crate) mod guest;
+pub(crate) mod rest;
 pub(crate) mod shard;
 pub(crate) mod socket;
 pub(crate) mod strict;
@@ -22,16 +24,20 @@ const AUTHORITY: &str = "DISCORD_SIM_TEST_AUTHORITY";
 
 /// The demo world, in which nobody has to wait before asking again.
 pub(crate) async fn sim() -> Sim {
-    let rate_limits = RateLimits {
-        enforced: false,
-        ..RateLimits::default()
-    };
     Sim::start(Settings {
-        rate_limits,
+        rate_limits: unlimited(),
         ..Settings::default()
     })
     .await
     .unwrap()
+}
+
+/// No rate limits.
+pub(crate) fn unlimited() -> RateLimits {
+    RateLimits {
+        enforced: false,
+        ..RateLimits::default()
+    }
 }
 
 /// A client to which `discord.com` is the simulator.

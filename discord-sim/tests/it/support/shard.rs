@@ -78,6 +78,7 @@ pub(crate) async fn sim_of(guild: Guild, others: impl IntoIterator<Item = User>)
     }
     let settings = Settings {
         world: world.guild(guild),
+        rate_limits: super::unlimited(),
         ..Settings::default()
     };
     Sim::start(settings).await.unwrap()

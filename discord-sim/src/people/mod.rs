@@ -2,10 +2,11 @@
 //!
 //! Each call changes the world at once and sends the events it implies to the bots.
 
+mod interactions;
+mod messages;
+
 use crate::error::SimError;
 use crate::sim::Sim;
-use crate::state::interactions::command::Use;
-use crate::state::interactions::{Choice, Reply};
 use crate::world::{OverwriteTarget, User};
 
 /// Every method that names a guild, user, channel or role that does not exist answers with
@@ -142,63 +143,5 @@ impl Sim {
     /// A user withdraws what it has agreed to: all its OAuth codes and tokens are void.
     pub fn withdraw_consent(&self, user: u64) {
         self.shared.change(|state| state.grants.withdraw(user));
-    }
-
-    /// A member uses a slash command of the bot in the guild's first text channel, or in the
-    /// first voice channel's chat if there is none; waits for the reply.
-    ///
-    /// `command` is the name, with subcommands after spaces. The reply is the first message,
-    /// or what replaces "thinking..." if the bot defers.
-    ///
-    /// # Errors
-    ///
-    /// What a client would refuse to send ([`SimError::UnknownCommand`],
-    /// [`SimError::InvalidOption`], [`SimError::Forbidden`]), a bot that is not logged in
-    /// ([`SimError::Offline`]), does not acknowledge within three seconds
-    /// ([`SimError::NoAnswer`]) or does not reply within another fifteen
-    /// ([`SimError::NoReply`]).
-    pub async fn slash(
-        &self,
-        user: u64,
-        guild: u64,
-        command: &str,
-        options: &[(&str, &str)],
-    ) -> Result<Reply, SimError> {
-        let bot = Some(self.bot);
-        self.shared
-            .slash(&Use {
-                bot,
-                user,
-                guild,
-                command,
-                options,
-                completing: None,
-            })
-            .await
-    }
-
-    /// A member types into an option of a slash command; waits for the suggestions.
-    ///
-    /// # Errors
-    ///
-    /// As [`slash`](Sim::slash).
-    pub async fn autocomplete(
-        &self,
-        user: u64,
-        guild: u64,
-        command: &str,
-        option: &str,
-        partial: &str,
-    ) -> Result<Vec<Choice>, SimError> {
-        let (bot, completing) = (Some(self.bot), Some((option, partial)));
-        let using = Use {
-            bot,
-            user,
-            guild,
-            command,
-            options: &[],
-            completing,
-        };
-        self.shared.autocomplete(&using).await
     }
 }
