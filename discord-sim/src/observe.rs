@@ -68,8 +68,8 @@ impl Sim {
     }
 
     /// Waits until what the bot sends in a guild is encrypted end to end, which is when the
-    /// people in its channel can hear it. Never so while it is alone, or while somebody in the
-    /// channel cannot take part.
+    /// people in its channel can hear it. Never so while it is alone, while somebody in the
+    /// channel cannot take part, or where [`Settings::dave`](crate::Settings) is off.
     ///
     /// A bot that has just joined needs some hundredths of a second for it; what it plays
     /// meanwhile is lost (see [`Heard::unencrypted_frames`]).

@@ -14,5 +14,6 @@ pub(crate) const UNKNOWN_PROTOCOL: Code = (4012, "Unknown protocol.");
 pub(crate) const DISCONNECTED: Code = (4014, "Disconnected.");
 pub(crate) const UNKNOWN_MODE: Code = (4016, "Unknown encryption mode.");
 pub(crate) const DAVE_REQUIRED: Code = (4017, "E2EE/DAVE protocol required.");
+pub(crate) const RATE_LIMITED: Code = (4021, "Disconnected: Rate limited.");
 pub(crate) const CALL_TERMINATED: Code = (4022, "Disconnected: Call terminated.");
 pub(crate) const BAD_REQUEST: Code = (4020, "Bad request.");

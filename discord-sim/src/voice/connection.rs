@@ -29,6 +29,11 @@ use crate::state::tickets::{Admission, OUTLET, Order, VoiceEnd};
 use crate::stop::Stop;
 use crate::websocket::{self, Incoming, Payload};
 
+/// How many MLS messages a client may send in a span of time. A busy group needs a few in a
+/// second; each costs the listeners milliseconds. Discord publishes no number.
+const MLS_MESSAGES: u32 = 100;
+const MLS_SPAN: Duration = Duration::from_secs(10);
+
 /// What the voice server says it is, to a client that asks. Discord's numbers of late 2024.
 const BACKEND: (&str, &str) = ("0.11.6", "0.4.11");
 
@@ -61,6 +66,7 @@ pub(crate) async fn serve(
         stop: stop.clone(),
         outlet: Some(outlet),
         seat: None,
+        mls_messages: (Instant::now(), 0),
     };
     let end = connection.run(inlet, &mut stop).await;
     connection.end(end).await;
@@ -87,6 +93,8 @@ pub(super) struct Connection {
     socket: WebSocketStream<TlsStream<TcpStream>>,
     /// When the client last showed that it is alive.
     heard_from: Instant,
+    /// How many MLS messages it has sent since when.
+    mls_messages: (Instant, u32),
 }
 
 /// A client's place in voice.
@@ -235,6 +243,14 @@ impl Connection {
         };
         if self.seat.is_none() {
             return Err(close::NOT_AUTHENTICATED);
+        }
+        let (since, count) = &mut self.mls_messages;
+        if since.elapsed() > MLS_SPAN {
+            (*since, *count) = (Instant::now(), 0);
+        }
+        *count += 1;
+        if *count > MLS_MESSAGES {
+            return Err(close::RATE_LIMITED);
         }
         self.report(said).await;
         Ok(())

@@ -73,7 +73,11 @@ pub(super) async fn run(
                     }
                 }
             }),
-            Err(error) => tracing::error!(channel, %error, "the DAVE group is stuck"),
+            // Whatever it is, the clients can begin again.
+            Err(error) => {
+                tracing::error!(channel, %error, "the DAVE group begins again");
+                shared.change(|state| state.restart_dave(channel));
+            }
         }
     }
 }

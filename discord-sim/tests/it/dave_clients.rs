@@ -238,6 +238,12 @@ fn garbage_of_every_kind_disturbs_nobody() {
             socket.send(31, json!({ "transition_id": 7 })).await;
             socket.send(23, json!({ "transition_id": -1 })).await;
             assert_eq!(socket.closed().await, 4_002);
+            // More than anyone needs.
+            let (mut socket, _speaker) = guest.speak().await;
+            for _ in 0..=100 {
+                socket.send_binary([&[26][..], &package].concat()).await;
+            }
+            assert_eq!(socket.closed().await, 4_021);
             // A member that says nothing any more.
             let (mut socket, _speaker) = guest.speak().await;
             socket.send_binary([&[26][..], &package].concat()).await;

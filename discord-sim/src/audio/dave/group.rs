@@ -31,7 +31,8 @@ pub struct DaveGroup {
     pub members: Vec<u64>,
     /// Whether all have made the transition to the epoch.
     pub is_settled: bool,
-    /// How many epochs there have been, those of earlier groups of the channel included.
+    /// How many epochs there have been since the first of the bots in the channel came, those of
+    /// earlier groups included.
     pub transitions: u64,
 }
 

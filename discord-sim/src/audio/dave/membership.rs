@@ -199,25 +199,47 @@ impl Group {
             return Ok(true);
         }
         // A key package was validated and still cannot be added: its leaf does not go with
-        // the tree. Whoever sent one must try another.
-        let joiners = proposals
-            .iter()
-            .filter_map(|proposal| match proposal.change {
-                Change::Add(user) => Some(user),
-                Change::Remove(_) => None,
-            });
-        let mut refused = false;
-        for user in joiners.collect::<Vec<_>>() {
+        // the tree. Whoever sent it must try another.
+        let culprits = self.find_culprits(user, &proposals);
+        if culprits.is_empty() {
+            return Err(OwnFault("commit"));
+        }
+        for user in culprits {
             if let Some(client) = self.clients.get_mut(&user) {
                 client.joiner = None;
-                self.refuse(user, Refusal::Invalid);
-                refused = true;
             }
+            self.refuse(user, Refusal::Invalid);
         }
-        if refused {
-            return Ok(true);
+        Ok(true)
+    }
+
+    /// The clients that cannot be added by what they sent; all that are to be added if each
+    /// could be on its own.
+    fn find_culprits(&mut self, committer: u64, proposals: &[Proposal]) -> Vec<u64> {
+        let joining = proposals
+            .iter()
+            .filter_map(|proposal| match proposal.change {
+                Change::Add(user) if self.clients.contains_key(&user) => Some((user, proposal)),
+                _ => None,
+            });
+        let joining = joining.collect::<Vec<_>>();
+        let Some(listener) = self.listener(committer) else {
+            return Vec::new();
+        };
+        let mut cannot_be_added = |proposal: &Proposal| {
+            let tried = guarded(|| {
+                let proposed = listener.propose([proposal]);
+                let commit = proposed.and_then(|()| listener.commit());
+                commit.map_err(|_| Refusal::Invalid)
+            });
+            tried.is_err()
+        };
+        let mut culprits = joining.clone();
+        culprits.retain(|(_, proposal)| cannot_be_added(proposal));
+        if culprits.is_empty() {
+            culprits = joining;
         }
-        Err(OwnFault("commit"))
+        culprits.into_iter().map(|(user, _)| user).collect()
     }
 
     /// What a committer has to commit: everything but its own addition, which is proposed to

@@ -1,14 +1,14 @@
 //! The group against real clients' own library: who commits, who is welcomed, what is heard
 //! meanwhile.
 
+mod hostile;
 mod room;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::group::{Effect, PATIENCE, Report, Said, Stage, What};
+use super::group::{Effect, Said, Stage, What};
 use super::hearing::{TRANSITION, Verdict};
-use super::mls::{Joiner, Refusal};
 use crate::protocol::voice_message::Message;
 use room::{OPUS, Room};
 
@@ -375,93 +375,4 @@ fn a_new_group_can_be_asked_for() {
     room.settle();
     room.restart = true;
     assert!(room.step(vec![]).is_empty());
-}
-
-#[test]
-fn garbage_is_refused_and_disturbs_nobody() {
-    let mut room = Room::new();
-    for user in [1, 2, 11] {
-        room.enter(user);
-    }
-    room.settle();
-    room.enter(12);
-    let effects = room.step(vec![]);
-    room.deliver(effects);
-    let commit = room.reports.iter().find_map(|report| match &report.said {
-        Said::CommitWelcome(body) if report.user == 1 => Some(body.clone()),
-        _ => None,
-    });
-    let commit = commit.unwrap();
-    let (session, other) = (room.bots[&1].session, room.bots[&2].session);
-    let epoch = room.group.epoch;
-    // Cut off anywhere, changed anywhere, sent by another: never taken, never a panic.
-    let mut spoilt = Vec::new();
-    for length in (0..commit.len()).step_by(7) {
-        spoilt.push((1, session, commit[..length].to_vec()));
-        let mut changed = commit.clone();
-        changed[length] ^= 0x5a;
-        spoilt.push((1, session, changed));
-    }
-    spoilt.push((2, other, commit.clone()));
-    for (user, session, body) in spoilt {
-        let said = Said::CommitWelcome(body);
-        room.step(vec![Report {
-            user,
-            session,
-            said,
-        }]);
-    }
-    // What is changed in the part of another welcome is for that one to find out.
-    assert!(room.group.epoch <= epoch + 1);
-    room.settle();
-
-    let package = room
-        .bots
-        .get_mut(&1)
-        .unwrap()
-        .dave
-        .create_key_package()
-        .unwrap();
-    let foreign = room
-        .bots
-        .get_mut(&2)
-        .unwrap()
-        .dave
-        .create_key_package()
-        .unwrap();
-    room.closed.clear();
-    let mut expected = Vec::new();
-    for (body, refusal) in [
-        (vec![], Refusal::Unreadable),
-        (vec![0xff; 300], Refusal::Unreadable),
-        (package[..package.len() - 1].to_vec(), Refusal::Unreadable),
-        ([&package[..], &[0]].concat(), Refusal::Unreadable),
-        (foreign, Refusal::Invalid),
-    ] {
-        room.report(1, session, Said::KeyPackage(body));
-        room.settle();
-        expected.push((1, refusal));
-    }
-    assert_eq!(room.closed, expected);
-    for at in (0..package.len()).step_by(3) {
-        let mut changed = package.clone();
-        changed[at] ^= 0x21;
-        let report = Report {
-            user: 1,
-            session,
-            said: Said::KeyPackage(changed),
-        };
-        let effects = room.step(vec![report]);
-        assert!(
-            effects
-                .iter()
-                .any(|effect| matches!(effect.what, What::Close(_))),
-            "byte {at}"
-        );
-    }
-    // An MLSMessage around it is what the protocol says, and is taken too.
-    let wrapped = [&[0, 1, 0, 5][..], &package].concat();
-    assert!(Joiner::parse(1, &wrapped).is_ok());
-    assert!(room.all_hear(2));
-    assert!(PATIENCE < TRANSITION);
 }
