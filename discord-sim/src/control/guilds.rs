@@ -100,31 +100,12 @@ pub(super) async fn remove_role(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// What a channel is for.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Kind {
-    Text,
-    Voice,
-    Category,
-}
-
-impl From<Kind> for ChannelKind {
-    fn from(kind: Kind) -> ChannelKind {
-        match kind {
-            Kind::Text => ChannelKind::Text,
-            Kind::Voice => ChannelKind::Voice,
-            Kind::Category => ChannelKind::Category,
-        }
-    }
-}
-
 /// A new channel.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewChannel {
     name: String,
-    kind: Kind,
+    kind: ChannelKind,
     parent: Option<Named>,
     #[serde(default)]
     user_limit: u32,
@@ -142,7 +123,7 @@ pub(super) async fn add_channel(
         let channel = Channel {
             parent: parent.transpose()?,
             user_limit: new.user_limit,
-            ..Channel::new(0, &new.name, new.kind.into())
+            ..Channel::new(0, &new.name, new.kind)
         };
         Ok::<_, Refused>(state.add_channel(guild, channel)?)
     })?;

@@ -5,10 +5,12 @@
 
 mod check;
 mod demo;
+mod document;
 pub(crate) mod file;
 mod guild;
 pub(crate) mod message;
-pub(crate) mod permission_names;
+pub(crate) mod named;
+mod permission_names;
 pub mod permissions;
 pub(crate) mod presence;
 pub(crate) mod snowflake;
@@ -19,6 +21,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use rand::RngExt as _;
 use rand::distr::Alphanumeric;
 
+pub use document::WorldError;
 pub use file::File;
 pub(crate) use guild::VoiceState;
 pub use guild::{Channel, ChannelKind, Guild, Member, Overwrite, OverwriteTarget, Role};
@@ -69,6 +72,21 @@ impl World {
         self.users.push(bot);
         self.applications.push(application);
         self
+    }
+
+    /// Sets what the first application's bot logs in with.
+    ///
+    /// # Errors
+    ///
+    /// [`WorldError`] if there is no application.
+    pub fn set_bot_token(&mut self, token: &str) -> Result<(), WorldError> {
+        let none = || WorldError {
+            place: "applications".to_owned(),
+            reason: "there is none to give the bot token to".to_owned(),
+        };
+        let first = self.applications.first_mut().ok_or_else(none)?;
+        token.clone_into(&mut first.bot_token);
+        Ok(())
     }
 
     /// Adds a guild; its members must have been added as users before it starts.

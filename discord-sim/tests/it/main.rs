@@ -28,7 +28,6 @@ mod message_changes;
 mod messages;
 mod oauth;
 mod program;
-
 mod rest;
 mod support;
 mod voice;
