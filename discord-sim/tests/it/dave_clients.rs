@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::bot::Bot;
 use crate::support::guest::Guest;
 use crate::support::socket::Frame;
-use crate::support::{PATIENCE, eventually, tone, trusting};
+use crate::support::{PATIENCE, assert_lasts, eventually, tone, trusting};
 
 const HALL: u64 = 31;
 const STAGE: u64 = 32;
@@ -52,8 +52,7 @@ async fn is_whole(sim: &Sim, length: Duration) {
     let audio = sound.audio();
     let frequency = audio.frequency_hz().unwrap();
     assert!((frequency - 440.0).abs() < 1.0, "{frequency} Hz");
-    let off = sound.duration().as_secs_f64() - length.as_secs_f64();
-    assert!(off.abs() <= 0.04, "{off} s too long");
+    assert_lasts(&sound, length);
     let heard = sim.heard(HALL);
     let faults = (
         heard.sequence_breaks,

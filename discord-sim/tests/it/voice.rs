@@ -6,7 +6,7 @@ use std::time::Duration;
 use discord_sim::{Application, Guild, Mode, Settings, Sim, User, World};
 
 use crate::support::bot::Bot;
-use crate::support::{PATIENCE, tone, trusting};
+use crate::support::{PATIENCE, assert_lasts, tone, trusting};
 
 async fn start(authority: PathBuf, modes: Vec<Mode>) -> (Sim, Bot) {
     let settings = Settings {
@@ -40,8 +40,7 @@ async fn plays_a_tone(authority: PathBuf, mode: Mode) {
         "{} dBFS",
         audio.level_dbfs()
     );
-    let off = sound.duration().as_secs_f64() - 3.0;
-    assert!(off.abs() <= 0.04, "{off} s too long");
+    assert_lasts(&sound, Duration::from_secs(3));
     let rate = sound.packets_per_second().unwrap();
     assert!((rate - 50.0).abs() < 1.0, "{rate} packets a second");
     assert_eq!(sound.sequence_breaks(), 0);

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use discord_sim::{RateLimits, Settings, Sim};
+use discord_sim::{RateLimits, Settings, Sim, Utterance};
 
 /// Long enough for a busy machine; nothing waits this long when all is well.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -47,6 +47,15 @@ pub(crate) fn discord_client(sim: &Sim) -> reqwest::Client {
         .add_root_certificate(authority)
         .resolve("discord.com", sim.https_addr());
     client.build().unwrap()
+}
+
+/// What was heard is as long as what was played, but for two packets at its end.
+pub(crate) fn assert_lasts(heard: &Utterance, played: Duration) {
+    let off = heard.duration().abs_diff(played);
+    assert!(
+        off <= Duration::from_millis(40),
+        "{off:?} too long or short"
+    );
 }
 
 /// Waits for something that only a client's own inside shows, and of which it tells nobody.
