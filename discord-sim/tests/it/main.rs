@@ -16,6 +16,7 @@ mod gateway_events;
 mod gateway_interruptions;
 mod gateway_limits;
 mod gateway_members;
+mod gateway_messages;
 mod gateway_presence;
 mod gateway_replay;
 mod gateway_transport;
