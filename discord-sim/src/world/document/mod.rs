@@ -1,15 +1,11 @@
 //! Worlds written as JSON, for the program's `--world`.
 
-use std::fmt;
+mod entries;
 
-use serde::Deserialize;
-use serde::de::value::{MapAccessDeserializer, StrDeserializer};
-use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use entries::{ChannelEntry, Document, GuildEntry, MemberEntry, OverwriteEntry, Privileged};
 
 use super::named::{Bits, Named};
-use super::{
-    Application, Channel, ChannelKind, Guild, Member, Overwrite, OverwriteTarget, Role, User, World,
-};
+use super::{Application, Channel, Guild, Member, Overwrite, OverwriteTarget, Role, User, World};
 
 /// Ids that a document leaves out are counted up from here, by this step: they are the same
 /// each time.
@@ -24,152 +20,6 @@ pub struct WorldError {
     pub place: String,
     /// Such as `there is no user bob`.
     pub reason: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Document {
-    #[serde(default)]
-    users: Vec<UserEntry>,
-    #[serde(default)]
-    applications: Vec<ApplicationEntry>,
-    #[serde(default)]
-    guilds: Vec<GuildEntry>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct UserEntry {
-    id: Option<Named>,
-    username: String,
-    global_name: Option<String>,
-    discriminator: Option<String>,
-    avatar: Option<String>,
-    #[serde(default)]
-    bystander: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ApplicationEntry {
-    id: Option<Named>,
-    name: String,
-    bot_token: Option<String>,
-    client_secret: Option<String>,
-    #[serde(default)]
-    redirect_uris: Vec<String>,
-    privileged_intents: Option<Vec<Privileged>>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum Privileged {
-    GuildMembers,
-    GuildPresences,
-    MessageContent,
-}
-
-impl Privileged {
-    fn bit(self) -> u64 {
-        match self {
-            Privileged::GuildMembers => 1 << 1,
-            Privileged::GuildPresences => 1 << 8,
-            Privileged::MessageContent => 1 << 15,
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct GuildEntry {
-    id: Option<Named>,
-    name: String,
-    owner: Named,
-    everyone: Option<Bits>,
-    #[serde(default)]
-    roles: Vec<RoleEntry>,
-    #[serde(default)]
-    channels: Vec<ChannelEntry>,
-    #[serde(default)]
-    members: Vec<MemberEntry>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RoleEntry {
-    id: Option<Named>,
-    name: String,
-    #[serde(default)]
-    permissions: Bits,
-    #[serde(default)]
-    color: u32,
-    bot: Option<Named>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ChannelEntry {
-    id: Option<Named>,
-    name: String,
-    kind: ChannelKind,
-    parent: Option<Named>,
-    #[serde(default)]
-    user_limit: u32,
-    #[serde(default)]
-    overwrites: Vec<OverwriteEntry>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OverwriteEntry {
-    role: Option<Named>,
-    user: Option<Named>,
-    #[serde(default)]
-    allow: Bits,
-    #[serde(default)]
-    deny: Bits,
-}
-
-/// A member with all that can be said of it, or just its name.
-struct MemberEntry(FullMember);
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FullMember {
-    user: Named,
-    #[serde(default)]
-    roles: Vec<Named>,
-    nick: Option<String>,
-    in_voice: Option<Named>,
-}
-
-impl<'de> Deserialize<'de> for MemberEntry {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<MemberEntry, D::Error> {
-        struct Entry;
-
-        impl<'de> Visitor<'de> for Entry {
-            type Value = MemberEntry;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a user, or an object that names one")
-            }
-
-            fn visit_str<E: Error>(self, name: &str) -> Result<MemberEntry, E> {
-                Ok(MemberEntry(FullMember {
-                    user: Named::deserialize(StrDeserializer::new(name))?,
-                    roles: Vec::new(),
-                    nick: None,
-                    in_voice: None,
-                }))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<MemberEntry, A::Error> {
-                FullMember::deserialize(MapAccessDeserializer::new(map)).map(MemberEntry)
-            }
-        }
-
-        deserializer.deserialize_any(Entry)
-    }
 }
 
 impl World {
