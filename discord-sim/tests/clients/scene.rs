@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use discord_sim::{DaveGroup, Interruption, Settings, Sim, Utterance};
+use discord_sim::{Answer, DaveGroup, Interruption, Settings, Sim, Utterance};
 
 use crate::program::{Client, Running};
 
@@ -39,6 +39,7 @@ pub(crate) async fn play(client: Client) {
     stage.join().await;
     stage.play("tone-opus.ogg", stage.reconnect(&running)).await;
     stage.play("tone.mp3", stage.visit()).await;
+    stage.press_buttons().await;
     stage.leave().await;
     stage.log_out(running).await;
 }
@@ -160,6 +161,36 @@ impl Stage {
             }
             n += 1;
         }
+    }
+
+    /// It shows buttons; one opens a form in which a sound is chosen, one stops that.
+    async fn press_buttons(&self) {
+        self.sim.clear_heard(self.guild);
+        let panel = self.sim.slash(self.ada, self.guild, "panel", &[]);
+        let panel = panel.await.unwrap();
+        assert_eq!(panel.content, "Here you are");
+
+        let form = self.sim.press(self.ada, panel.id, "choose").await;
+        let Ok(Answer::Modal(form)) = form else {
+            panic!("no form: {form:?}");
+        };
+        assert_eq!(form.title, "Which sound?");
+        let values = [("sound", "tone.mp3")];
+        let chosen = self.sim.submit_modal(&form, &values).await;
+        let Ok(Answer::Reply(chosen)) = chosen else {
+            panic!("no reply: {chosen:?}");
+        };
+        assert_eq!(chosen.content, "Playing tone.mp3");
+
+        assert!(self.sim.wait_packets(self.guild, 20, PATIENCE).await);
+        let stopped = self.sim.press(self.ada, panel.id, "stop").await;
+        let Ok(Answer::Update(stopped)) = stopped else {
+            panic!("no update: {stopped:?}");
+        };
+        assert_eq!((stopped.id, &*stopped.content), (panel.id, "Stopped"));
+        let heard = self.sim.wait_utterance(self.guild, 0, PATIENCE).await;
+        let heard = heard.expect("a sound").duration();
+        assert!(heard < Duration::from_millis(1_900), "{heard:?}");
     }
 
     async fn leave(&self) {
