@@ -24,32 +24,38 @@ const MOST_MESSAGES: u32 = 100;
 
 /// The routes of messages.
 pub(super) fn routes() -> Router<Arc<Shared>> {
-    const CHANNEL: &str = "/channels/{channel}";
-    const MESSAGE: &str = "/channels/{channel}/messages/{message}";
-    let below = |base: &str, path: &str| format!("{base}{path}");
     Router::new()
-        .route(&below(CHANNEL, "/messages"), get(list).post(create))
-        .route(&below(CHANNEL, "/messages/bulk-delete"), post(bulk_delete))
-        .route(&below(CHANNEL, "/messages/pins"), get(pins))
+        .route("/channels/{channel}/messages", get(list).post(create))
         .route(
-            &below(CHANNEL, "/messages/pins/{message}"),
+            "/channels/{channel}/messages/bulk-delete",
+            post(bulk_delete),
+        )
+        .route("/channels/{channel}/messages/pins", get(pins))
+        .route(
+            "/channels/{channel}/messages/pins/{message}",
             put(pin).delete(unpin),
         )
-        .route(&below(CHANNEL, "/pins"), get(pins_of_old))
-        .route(&below(CHANNEL, "/pins/{message}"), put(pin).delete(unpin))
-        .route(&below(CHANNEL, "/typing"), post(typing))
-        .route(MESSAGE, get(get_one).patch(edit).delete(delete_one))
-        .route(&below(MESSAGE, "/reactions"), delete(clear_reactions))
+        .route("/channels/{channel}/pins", get(pins_of_old))
+        .route("/channels/{channel}/pins/{message}", put(pin).delete(unpin))
+        .route("/channels/{channel}/typing", post(typing))
         .route(
-            &below(MESSAGE, "/reactions/{emoji}"),
+            "/channels/{channel}/messages/{message}",
+            get(get_one).patch(edit).delete(delete_one),
+        )
+        .route(
+            "/channels/{channel}/messages/{message}/reactions",
+            delete(clear_reactions),
+        )
+        .route(
+            "/channels/{channel}/messages/{message}/reactions/{emoji}",
             get(reactors).delete(clear_reaction),
         )
         .route(
-            &below(MESSAGE, "/reactions/{emoji}/@me"),
+            "/channels/{channel}/messages/{message}/reactions/{emoji}/@me",
             put(react).delete(unreact),
         )
         .route(
-            &below(MESSAGE, "/reactions/{emoji}/{user}"),
+            "/channels/{channel}/messages/{message}/reactions/{emoji}/{user}",
             delete(unreact_user),
         )
 }

@@ -182,6 +182,9 @@ async fn reactions_are_counted_and_told() {
         error(403, 50013, "Missing Permissions")
     );
     assert_eq!(rest.delete(&format!("{horn}/@me")).await, DONE);
+    let otto = Rest::new(&sim.for_bot(22));
+    sim.react(ADA, id, "🎺").unwrap();
+    assert_eq!(otto.delete(&format!("{horn}/11")).await, DONE);
     sim.unreact(BEN, id, "🎺").unwrap();
     listener.receive_event("MESSAGE_REACTION_REMOVE").await;
     let unknown = format!("{MESSAGES}/{id}/reactions/horn/@me");
@@ -189,7 +192,6 @@ async fn reactions_are_counted_and_told() {
         rest.mark(&unknown).await,
         error(400, 10014, "Unknown Emoji")
     );
-    let otto = Rest::new(&sim.for_bot(22));
     for clear in ["reactions/%F0%9F%8E%BA", "reactions"] {
         sim.react(BEN, id, "🎺").unwrap();
         assert_eq!(otto.delete(&format!("{MESSAGES}/{id}/{clear}")).await, DONE);
@@ -242,6 +244,13 @@ async fn pins_are_listed_newest_first() {
         (2, &json!(true))
     );
     assert_eq!(otto.delete(&pin(ids[0])).await, DONE);
+    let old_path = format!("/channels/32/pins/{}", ids[0]);
+    assert_eq!(otto.mark(&old_path).await, DONE);
+    assert_eq!(otto.delete(&old_path).await, DONE);
+    let (_, newest) = rest.get(&format!("{MESSAGES}?limit=1")).await;
+    let notice = newest[0]["id"].as_str().unwrap().parse().unwrap();
+    let system = error(403, 50021, "Cannot execute action on a system message");
+    assert_eq!(otto.mark(&pin(notice)).await, system);
     assert_eq!(
         rest.get("/channels/32/pins")
             .await
@@ -316,4 +325,33 @@ async fn direct_messages_have_a_channel_of_their_own() {
         rest.post(&messages, json!({ "content": "x" })).await.1["code"],
         50278
     );
+}
+
+#[tokio::test]
+async fn pins_and_reactions_have_their_limits() {
+    let Stage { sim, .. } = stage().await;
+    let otto = Rest::new(&sim.for_bot(22));
+    let mut last = 0;
+    for number in 0..=250 {
+        last = sim.send_message(ADA, GENERAL, "x").unwrap();
+        let pinned = otto.mark(&format!("{MESSAGES}/pins/{last}")).await;
+        let full = "Maximum number of pins reached for the channel (250)";
+        assert_eq!(
+            pinned,
+            if number < 250 {
+                DONE
+            } else {
+                error(400, 30003, full)
+            }
+        );
+    }
+    for letter in '🇦'..='🇺' {
+        let path = format!("{MESSAGES}/{last}/reactions/{letter}/@me");
+        let added = otto.mark(&path).await;
+        let full = error(403, 30010, "Maximum number of reactions reached (20)");
+        assert_eq!(added, if letter < '🇺' { DONE } else { full });
+    }
+    let sticker = serde_json::json!({ "sticker_ids": ["1"] });
+    let refused = error(400, 50081, "Invalid Sticker Sent");
+    assert_eq!(otto.post(MESSAGES, sticker).await, refused);
 }

@@ -4,7 +4,7 @@ use discord_sim::{File, Settings, Sim, SimError, permissions};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::rest::{Rest, error, fault};
+use crate::support::rest::{DONE, Rest, error, fault};
 use crate::support::shard::{INTENTS, LAB, log_in, sim_of, two_bots};
 use crate::support::sim;
 use crate::support::socket::Socket;
@@ -163,6 +163,7 @@ async fn permissions_decide_who_reads_and_writes() {
         missing
     );
     deny(0);
+    assert_eq!(rest.post("/channels/32/typing", json!({})).await, DONE);
     assert_eq!(rest.delete(&one).await, missing);
     assert_eq!(
         rest.patch(&one, hello()).await,

@@ -376,3 +376,22 @@ async fn scopes_are_held_to() {
     let guild = app.sim.guilds()[0].id;
     assert_eq!(app.get(&format!("/guilds/{guild}"), access).await, refused);
 }
+
+#[tokio::test]
+async fn a_user_is_shown_as_a_member() {
+    let app = App::new().await;
+    let scope = [("scope", Some("guilds.members.read"))];
+    let (_, fields) = location(&app.authorize(&scope).await);
+    let (_, token) = app.redeem(fields["code"].as_str().unwrap(), VERIFIER).await;
+    let access = token["access_token"].as_str().unwrap();
+    let guild = app.sim.guilds()[0].id;
+    let path = format!("/users/@me/guilds/{guild}/member");
+    let (status, member) = app.get(&path, access).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(member["user"]["username"], "ada");
+    let (status, unknown) = app.get("/users/@me/guilds/1/member", access).await;
+    assert_eq!(
+        (status, &unknown["code"]),
+        (StatusCode::NOT_FOUND, &json!(10004))
+    );
+}

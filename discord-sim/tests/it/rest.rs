@@ -357,3 +357,42 @@ async fn unknown_interactions_are_refused() {
         unknown
     );
 }
+
+#[tokio::test]
+async fn commands_of_one_guild_are_its_own() {
+    let rest = Rest::new().await;
+    let (application, guild) = (rest.sim.application().id, rest.sim.guilds()[0].id);
+    let base = format!("/applications/{application}/guilds/{guild}/commands");
+    let two = r#"[{"name":"a","description":"d"},{"name":"b","description":"d"}]"#;
+    let (status, both) = rest.send(Method::PUT, &base, Some(two)).await;
+    assert_eq!(
+        (status, both.as_array().unwrap().len()),
+        (StatusCode::OK, 2)
+    );
+    assert_eq!(rest.get(&base).await.1, both);
+    let path = format!("{base}/{}", both[1]["id"].as_str().unwrap());
+    let edit = Some(r#"{"description":"other"}"#);
+    let (_, edited) = rest.send(Method::PATCH, &path, edit).await;
+    assert_eq!(edited["description"], "other");
+    assert_eq!(rest.get(&path).await, (StatusCode::OK, edited));
+    let global = path.replace(&format!("/guilds/{guild}"), "");
+    let unknown = error(404, 10063, "Unknown application command");
+    assert_eq!(rest.get(&global).await, unknown);
+    let (status, _) = rest.send(Method::DELETE, &path, None).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    assert_eq!(rest.get(&path).await, unknown);
+    assert_eq!(rest.get(&base).await.1.as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_bot_leaves_a_guild() {
+    let rest = Rest::new().await;
+    let guild = rest.sim.guilds()[0].id;
+    let path = format!("/users/@me/guilds/{guild}");
+    let (status, _) = rest.send(Method::DELETE, &path, None).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    let left = rest.get(&format!("/guilds/{guild}")).await;
+    assert_eq!(left, error(404, 10004, "Unknown Guild"));
+    let again = rest.send(Method::DELETE, &path, None).await;
+    assert_eq!(again, error(404, 10004, "Unknown Guild"));
+}
