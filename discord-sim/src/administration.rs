@@ -6,7 +6,7 @@
 use crate::error::SimError;
 use crate::sim::Sim;
 use crate::world::presence::Presence;
-use crate::world::{Activity, Channel, Status, User};
+use crate::world::{Activity, Channel, Sound, Status, User};
 
 /// Every method that names a guild, user, channel or role that does not exist answers with
 /// the [`SimError`] that says so; no other errors are possible where none are described.
@@ -40,6 +40,54 @@ impl Sim {
     /// Deletes a channel; who sits in it is put out of voice.
     pub fn remove_channel(&self, channel: u64) -> Result<(), SimError> {
         self.shared.change(|state| state.remove_channel(channel))
+    }
+
+    /// Adds a sound to a guild's soundboard, even where its boosts give no slot for it, and
+    /// gives it an id if it has 0; its id.
+    ///
+    /// # Errors
+    ///
+    /// [`SimError::Taken`] if another sound has its id.
+    pub fn add_sound(&self, guild: u64, sound: Sound) -> Result<u64, SimError> {
+        self.shared.change(|state| state.add_sound(guild, sound))
+    }
+
+    /// Changes a sound of a guild's soundboard; its id stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`SimError::UnknownSound`] if it is not there.
+    pub fn change_sound(
+        &self,
+        guild: u64,
+        sound: u64,
+        change: impl FnOnce(&mut Sound),
+    ) -> Result<(), SimError> {
+        self.shared
+            .change(|state| state.change_sound(guild, sound, change))
+    }
+
+    /// Removes a sound from a guild's soundboard.
+    ///
+    /// # Errors
+    ///
+    /// [`SimError::UnknownSound`] if it is not there.
+    pub fn remove_sound(&self, guild: u64, sound: u64) -> Result<(), SimError> {
+        self.shared.change(|state| state.remove_sound(guild, sound))
+    }
+
+    /// The sounds of a guild's soundboard, oldest first.
+    pub fn sounds(&self, guild: u64) -> Vec<Sound> {
+        self.shared.read(|state| {
+            let guild = state.find_guild(guild);
+            guild.map(|guild| guild.sounds.clone()).unwrap_or_default()
+        })
+    }
+
+    /// Gives a guild a level of boosts, from 0 to 3.
+    pub fn set_premium_tier(&self, guild: u64, tier: u8) -> Result<(), SimError> {
+        self.shared
+            .change(|state| state.change_guild(guild, |entry| entry.premium_tier = tier.min(3)))
     }
 
     /// Moves a role; the place right above `@everyone` is 1.

@@ -81,6 +81,6 @@ pub use state::{
 };
 pub use world::{
     Activity, Application, Attachment, Channel, ChannelKind, EmojiName, File, Guild, Member,
-    Mentions, Message, Overwrite, OverwriteTarget, Reaction, Role, Status, User, World, WorldError,
-    permissions,
+    Mentions, Message, Overwrite, OverwriteTarget, Reaction, Role, Sound, Status, User, World,
+    WorldError, permissions,
 };

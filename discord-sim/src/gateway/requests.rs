@@ -78,10 +78,10 @@ impl State {
             .collect::<Option<Vec<_>>>()
             .ok_or(close::DECODE_ERROR)?;
         for guild in guilds {
-            if self.find_member(guild, bot).is_none() {
+            let Ok(sounds) = self.read_sounds(bot, guild) else {
                 continue;
-            }
-            let sounds = json!({ "guild_id": guild.to_string(), "soundboard_sounds": [] });
+            };
+            let sounds = json!({ "guild_id": guild.to_string(), "soundboard_sounds": sounds });
             if let Some(session) = self.sessions.current(attachment) {
                 session.send("SOUNDBOARD_SOUNDS", &sounds);
             }

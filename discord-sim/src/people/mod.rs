@@ -25,6 +25,17 @@ impl Sim {
         self.shared.change(|state| state.person_leaves(user, guild))
     }
 
+    /// A member plays a sound to the voice channel that it is in: one of the six that Discord
+    /// offers everywhere, with ids from 1 to 6, or one of a guild that it is in.
+    ///
+    /// # Errors
+    ///
+    /// [`SimError::Refused`] in Discord's words if it may not or is not in that channel.
+    pub fn play_sound(&self, user: u64, channel: u64, sound: u64) -> Result<(), SimError> {
+        self.shared
+            .change(|state| state.play_sound_as_person(user, channel, sound))
+    }
+
     /// Adds a person to the world.
     pub fn add_user(&self, user: User) {
         self.shared

@@ -52,6 +52,7 @@ impl ApiError {
         ApiError::plain(404, 10063, "Unknown application command");
     pub(crate) const UNKNOWN_VOICE_STATE: ApiError =
         ApiError::plain(404, 10065, "Unknown Voice State");
+    pub(crate) const UNKNOWN_SOUND: ApiError = ApiError::plain(404, 10097, "Unknown sound");
     pub(crate) const NOT_YOUR_APPLICATION: ApiError = ApiError::plain(
         403,
         20012,
@@ -69,7 +70,11 @@ impl ApiError {
         30015,
         "Maximum number of attachments in a message reached (10)",
     );
+    pub(crate) const TOO_MANY_SOUNDS: ApiError =
+        ApiError::plain(400, 30045, "Maximum number of soundboard sounds reached");
     pub(crate) const TOO_LARGE: ApiError = ApiError::plain(413, 40005, "Request entity too large");
+    pub(crate) const NOT_IN_VOICE: ApiError =
+        ApiError::plain(400, 40032, "Target user is not connected to voice.");
     pub(crate) const ACKNOWLEDGED: ApiError =
         ApiError::plain(400, 40060, "Interaction has already been acknowledged.");
     pub(crate) const MISSING_ACCESS: ApiError = ApiError::plain(403, 50001, "Missing Access");
@@ -92,6 +97,8 @@ impl ApiError {
     );
     pub(crate) const SYSTEM_MESSAGE: ApiError =
         ApiError::plain(403, 50021, "Cannot execute action on a system message");
+    pub(crate) const WRONG_CHANNEL_TYPE: ApiError =
+        ApiError::plain(400, 50024, "Cannot execute action on this channel type");
     pub(crate) const INVALID_WEBHOOK_TOKEN: ApiError =
         ApiError::plain(401, 50027, "Invalid Webhook Token");
     pub(crate) const INVALID_RECIPIENT: ApiError =
@@ -105,6 +112,11 @@ impl ApiError {
         ApiError::plain(400, 50081, "Invalid Sticker Sent");
     pub(crate) const INVALID_JSON: ApiError =
         ApiError::plain(400, 50109, "The request body contains invalid JSON.");
+    pub(crate) const VOICE_EFFECT_REFUSED: ApiError = ApiError::plain(
+        403,
+        50167,
+        "Cannot send voice effect when user is server muted, deafened, or suppressed",
+    );
     pub(crate) const NO_MUTUAL_GUILDS: ApiError = ApiError::plain(
         403,
         50278,

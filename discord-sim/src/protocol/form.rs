@@ -9,6 +9,7 @@ use chrono::DateTime;
 use serde_json::{Map, Value};
 
 use super::api_error::{ApiError, FieldError};
+use super::data_uri;
 
 /// A JSON object, or a query string, that is being read.
 ///
@@ -18,6 +19,34 @@ pub(crate) struct Form<'a> {
     fields: Option<&'a Map<String, Value>>,
     path: String,
     faults: Vec<FieldError>,
+}
+
+/// What a client makes of something that it may take away.
+#[derive(Debug)]
+pub(crate) enum Change<T> {
+    Keep,
+    Clear,
+    To(T),
+}
+
+impl<T> Change<T> {
+    /// What was sent for a field that says so much.
+    pub(crate) fn of(is_sent: bool, value: Option<T>) -> Change<T> {
+        match (is_sent, value) {
+            (false, _) => Change::Keep,
+            (true, None) => Change::Clear,
+            (true, Some(value)) => Change::To(value),
+        }
+    }
+
+    /// Carries it out.
+    pub(crate) fn apply(self, place: &mut Option<T>) {
+        match self {
+            Change::Keep => {}
+            Change::Clear => *place = None,
+            Change::To(value) => *place = Some(value),
+        }
+    }
 }
 
 impl<'a> Form<'a> {
@@ -158,6 +187,42 @@ impl<'a> Form<'a> {
     pub(crate) fn count(&mut self, name: &str, range: RangeInclusive<u32>) -> Option<usize> {
         let range = i64::from(*range.start())..=i64::from(*range.end());
         usize::try_from(self.number(name, range)?).ok()
+    }
+
+    /// A number that need not be whole.
+    pub(crate) fn real(&mut self, name: &str, range: RangeInclusive<f64>) -> Option<f64> {
+        let value = self.value(name)?;
+        let Some(number) = value.as_f64() else {
+            self.not_a(name, value, "float");
+            return None;
+        };
+        let (least, most) = range.into_inner();
+        if number < least {
+            let message = format!("float value should be greater than or equal to {least:?}.");
+            self.fault(name, "NUMBER_TYPE_MIN", message);
+            return None;
+        }
+        if number > most {
+            let message = format!("float value should be less than or equal to {most:?}.");
+            self.fault(name, "NUMBER_TYPE_MAX", message);
+            return None;
+        }
+        Some(number)
+    }
+
+    /// The bytes of a file as a data URI.
+    pub(crate) fn file(&mut self, name: &str, most_kib: usize) -> Option<Vec<u8>> {
+        let text = self.text(name, 0..=usize::MAX)?;
+        let Some(bytes) = data_uri::read(&text) else {
+            self.fault(name, "BINARY_TYPE_CONVERT", "Invalid data URI.");
+            return None;
+        };
+        if bytes.len() > most_kib * 1_024 {
+            let message = format!("File cannot be larger than {most_kib}.0 kb.");
+            self.fault(name, "BINARY_TYPE_MAX_SIZE", message);
+            return None;
+        }
+        Some(bytes)
     }
 
     /// Yes or no; in a query string it is text.

@@ -9,6 +9,8 @@ pub(crate) const GUILDS: u64 = 1;
 pub(crate) const GUILD_MEMBERS: u64 = 1 << 1;
 /// Bans and the audit log.
 pub(crate) const GUILD_MODERATION: u64 = 1 << 2;
+/// The emojis and the soundboard of guilds.
+pub(crate) const GUILD_EXPRESSIONS: u64 = 1 << 3;
 /// Who sits where in voice, and the effects sent there.
 pub(crate) const GUILD_VOICE_STATES: u64 = 1 << 7;
 /// Who is online and does what. Privileged.

@@ -4,6 +4,7 @@
 
 pub(crate) mod api_error;
 pub(crate) mod cloudflare;
+mod data_uri;
 pub(crate) mod form;
 pub(crate) mod gateway_close;
 pub(crate) mod gateway_limits;

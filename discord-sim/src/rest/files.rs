@@ -1,4 +1,4 @@
-//! What stands in for `https://cdn.discordapp.com`: the files that were uploaded.
+//! What stands in for `https://cdn.discordapp.com`: files that were uploaded, and sounds.
 
 use std::sync::Arc;
 
@@ -30,4 +30,28 @@ pub(super) async fn attachment(
         (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
     ];
     Ok((headers, file.bytes))
+}
+
+/// `GET /soundboard-sounds/{sound}`
+pub(super) async fn sound(
+    State(shared): State<Arc<Shared>>,
+    Path(sound): Path<String>,
+) -> Result<impl IntoResponse, ApiError> {
+    let id = snowflake("sound_id", &sound)?;
+    let bytes = shared.read(|state| {
+        let mut guilds = state.guilds.iter();
+        let found = guilds.find_map(|guild| guild.find_sound(id));
+        found.map(|(_, sound)| sound.bytes.clone())
+    });
+    let bytes = bytes.ok_or(ApiError::NOT_FOUND)?;
+    let content_type = if bytes.starts_with(b"OggS") {
+        "audio/ogg"
+    } else {
+        "audio/mpeg"
+    };
+    let headers = [
+        (CONTENT_TYPE, content_type),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    Ok((headers, bytes))
 }

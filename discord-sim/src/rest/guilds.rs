@@ -10,10 +10,12 @@ use super::body::{Path, Query, snowflake};
 use super::caller::Bot;
 use crate::protocol::api_error::ApiError;
 use crate::protocol::intents::GUILD_MEMBERS;
-use crate::state::{self, Shared};
-use crate::world::{Guild, wire};
+use crate::state::Shared;
+use crate::state::audit::Wanted;
+use crate::world::{permissions, wire};
 
 const MOST_MEMBERS: u32 = 1_000;
+const MOST_ENTRIES: u32 = 100;
 
 /// `GET /guilds/{guild}`
 pub(super) async fn guild(
@@ -28,7 +30,7 @@ pub(super) async fn guild(
     form.finish()?;
     shared.read(|state| {
         // The guild itself does not even tell that it exists; what is in it does.
-        let guild = find(state, id, bot).map_err(|_| ApiError::UNKNOWN_GUILD)?;
+        let guild = state.home(id, bot).map_err(|_| ApiError::UNKNOWN_GUILD)?;
         let mut value = wire::guild(guild);
         if with_counts {
             value["approximate_member_count"] = json!(guild.members.len());
@@ -45,7 +47,7 @@ pub(super) async fn channels(
     Path(guild): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
     let guild = snowflake("guild_id", &guild)?;
-    shared.read(|state| Ok(Json(json!(wire::channels(find(state, guild, bot)?)))))
+    shared.read(|state| Ok(Json(json!(wire::channels(state.home(guild, bot)?)))))
 }
 
 /// `GET /guilds/{guild}/roles`
@@ -55,7 +57,31 @@ pub(super) async fn roles(
     Path(guild): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
     let guild = snowflake("guild_id", &guild)?;
-    shared.read(|state| Ok(Json(json!(wire::roles(find(state, guild, bot)?)))))
+    shared.read(|state| Ok(Json(json!(wire::roles(state.home(guild, bot)?)))))
+}
+
+/// `GET /guilds/{guild}/audit-logs`
+pub(super) async fn audit_log(
+    State(shared): State<Arc<Shared>>,
+    Bot(bot): Bot,
+    Path(guild): Path<String>,
+    query: Query,
+) -> Result<Json<Value>, ApiError> {
+    let guild = snowflake("guild_id", &guild)?;
+    let mut form = query.form();
+    let wanted = Wanted {
+        user: form.id("user_id"),
+        action: form.number("action_type", 0..=i64::from(u8::MAX)),
+        before: form.id("before").unwrap_or(u64::MAX),
+        after: form.id("after"),
+        limit: form.count("limit", 1..=MOST_ENTRIES).unwrap_or(50),
+    };
+    form.finish()?;
+    shared.read(|state| {
+        let standing = state.standing(guild, bot)?;
+        standing.demand(permissions::VIEW_AUDIT_LOG)?;
+        Ok(Json(state.show_audit_log(guild, wanted)))
+    })
 }
 
 /// `GET /guilds/{guild}/members`: for bots with the members intent only.
@@ -71,7 +97,7 @@ pub(super) async fn members(
     let after = form.id("after");
     form.finish()?;
     shared.read(|state| {
-        let guild = find(state, guild, bot)?;
+        let guild = state.home(guild, bot)?;
         let application = state.find_application(bot).ok_or(ApiError::UNAUTHORIZED)?;
         if application.privileged_intents & GUILD_MEMBERS == 0 {
             return Err(ApiError::MISSING_ACCESS);
@@ -100,7 +126,7 @@ pub(super) async fn search_members(
     let limit = form.count("limit", 1..=MOST_MEMBERS).unwrap_or(1);
     form.finish()?;
     shared.read(|state| {
-        let guild = find(state, guild, bot)?;
+        let guild = state.home(guild, bot)?;
         let members = guild.members.values();
         let found = members.filter(|member| state.answers_to(member, &wanted));
         Ok(Json(
@@ -120,7 +146,7 @@ pub(super) async fn member(
 ) -> Result<Json<Value>, ApiError> {
     let (guild, user) = (snowflake("guild_id", &guild)?, snowflake("user_id", &user)?);
     shared.read(|state| {
-        let guild = find(state, guild, bot)?;
+        let guild = state.home(guild, bot)?;
         if !state.users.contains_key(&user) {
             return Err(ApiError::UNKNOWN_USER);
         }
@@ -142,9 +168,11 @@ pub(super) async fn voice_state(
         snowflake("user_id", &user)?
     };
     shared.read(|state| {
-        let home = find(state, guild, bot)?;
-        let voice = home.voice.get(&user).ok_or(ApiError::UNKNOWN_VOICE_STATE)?;
-        let mut value = wire::voice_state(user, Some(voice), &voice.session_id);
+        let home = state.home(guild, bot)?;
+        if !home.voice.contains_key(&user) {
+            return Err(ApiError::UNKNOWN_VOICE_STATE);
+        }
+        let mut value = wire::voice_state(home, user, "");
         value["guild_id"] = json!(guild.to_string());
         value["member"] = home
             .members
@@ -152,14 +180,4 @@ pub(super) async fn voice_state(
             .map_or(Value::Null, |member| wire::member(state, member));
         Ok(Json(value))
     })
-}
-
-/// The guild, for a bot that is a member of it.
-fn find(state: &state::State, guild: u64, bot: u64) -> Result<&Guild, ApiError> {
-    let guild = state.find_guild(guild).ok_or(ApiError::UNKNOWN_GUILD)?;
-    if guild.members.contains_key(&bot) {
-        Ok(guild)
-    } else {
-        Err(ApiError::MISSING_ACCESS)
-    }
 }

@@ -3,6 +3,7 @@
 //! [`routes`] are mounted by the HTTP server; handlers read and change the
 //! shared state and answer in Discord's JSON.
 
+mod actor;
 mod body;
 mod caller;
 mod channels;
@@ -12,6 +13,7 @@ mod gateway;
 mod guilds;
 mod interactions;
 mod messages;
+mod soundboard;
 mod users;
 
 use std::sync::Arc;
@@ -29,15 +31,18 @@ const LARGEST_REQUEST: usize = 25 * 1024 * 1024;
 pub(crate) fn routes() -> Router<Arc<Shared>> {
     resources()
         .merge(messages::routes())
+        .merge(soundboard::routes())
         .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
 }
 
 /// The routes of what Discord serves from `https://cdn.discordapp.com`, relative to the root.
 pub(crate) fn file_routes() -> Router<Arc<Shared>> {
-    Router::new().route(
-        "/attachments/{channel}/{attachment}/{name}",
-        get(files::attachment),
-    )
+    Router::new()
+        .route(
+            "/attachments/{channel}/{attachment}/{name}",
+            get(files::attachment),
+        )
+        .route("/soundboard-sounds/{sound}", get(files::sound))
 }
 
 fn resources() -> Router<Arc<Shared>> {
@@ -56,6 +61,7 @@ fn resources() -> Router<Arc<Shared>> {
         .route("/guilds/{guild}", get(guilds::guild))
         .route("/guilds/{guild}/channels", get(guilds::channels))
         .route("/guilds/{guild}/roles", get(guilds::roles))
+        .route("/guilds/{guild}/audit-logs", get(guilds::audit_log))
         .route("/guilds/{guild}/members", get(guilds::members))
         .route(
             "/guilds/{guild}/members/search",

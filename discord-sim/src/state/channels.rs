@@ -4,7 +4,7 @@
 //! then sends the events it implies.
 
 use super::State;
-use super::moderation::Action;
+use super::audit::Action;
 use crate::error::SimError;
 use crate::protocol::intents;
 use crate::world::{Channel, ChannelKind, Overwrite, OverwriteTarget, wire};

@@ -6,7 +6,7 @@
 use serde_json::json;
 
 use super::State;
-use super::moderation::Action;
+use super::audit::Action;
 use crate::error::SimError;
 use crate::protocol::intents;
 use crate::world::{Guild, OverwriteTarget, Role, wire};

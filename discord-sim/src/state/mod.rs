@@ -3,10 +3,12 @@
 //! Every server task and every library call reads and changes it through [`Shared`]. The
 //! lock is only ever held inside a closure that cannot await.
 
+pub(crate) mod audit;
 mod channels;
 mod cues;
 pub(crate) mod dave;
 mod dispatch;
+pub(crate) mod expressions;
 pub(crate) mod files;
 pub(crate) mod grants;
 mod greeting;
@@ -25,6 +27,7 @@ pub(crate) mod places;
 mod presences;
 pub(crate) mod registry;
 pub(crate) mod sessions;
+mod standing;
 pub(crate) mod starts;
 pub(crate) mod tickets;
 mod voice;
@@ -42,6 +45,7 @@ pub use interruptions::{ConnectionRefusal, Interruption, LoginRefusal};
 pub use journal::{Authorization, RequestRecord};
 pub use limits::RateLimitBucket;
 
+use audit::AuditLogs;
 use dave::{Dave, Desks};
 use files::Files;
 use grants::Grants;
@@ -169,6 +173,7 @@ pub(crate) struct State {
     pub(crate) users: BTreeMap<u64, User>,
     pub(crate) applications: Vec<Application>,
     pub(crate) guilds: Vec<Guild>,
+    audit_logs: AuditLogs,
     presences: BTreeMap<u64, Presence>,
     pub(crate) sessions: Sessions,
     pub(crate) refusals: Refusals,
@@ -201,6 +206,7 @@ impl State {
                 .collect(),
             applications: world.applications,
             guilds: world.guilds,
+            audit_logs: AuditLogs::default(),
             presences: BTreeMap::new(),
             sessions: Sessions::new(limits.gateway),
             limiter: Limiter::new(limits.rest),

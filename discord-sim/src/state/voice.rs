@@ -167,9 +167,7 @@ impl State {
         let Some(entry) = self.find_guild(guild) else {
             return;
         };
-        let state = entry.voice.get(&user);
-        let session = state.map_or(left_session.unwrap_or_default(), |state| &state.session_id);
-        let mut update = wire::voice_state(user, state, session);
+        let mut update = wire::voice_state(entry, user, left_session.unwrap_or_default());
         update["guild_id"] = json!(guild.to_string());
         update["member"] = entry
             .members

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::{permissions, random_text};
+use super::{Sound, permissions, random_text};
 
 /// A guild ("server") with everything in it.
 #[derive(Clone, Debug)]
@@ -23,6 +23,10 @@ pub struct Guild {
     pub channels: Vec<Channel>,
     /// Members by user id.
     pub members: BTreeMap<u64, Member>,
+    /// The sounds of its soundboard, oldest first.
+    pub sounds: Vec<Sound>,
+    /// Its level of boosts, from 0 to 3.
+    pub premium_tier: u8,
     pub(crate) voice: BTreeMap<u64, VoiceState>,
     /// Who may not come back.
     pub(crate) bans: BTreeSet<u64>,
@@ -40,6 +44,8 @@ impl Guild {
             roles: vec![Role::new(id, "@everyone", permissions::EVERYONE)],
             channels: Vec::new(),
             members: BTreeMap::new(),
+            sounds: Vec::new(),
+            premium_tier: 0,
             voice: BTreeMap::new(),
             bans: BTreeSet::new(),
             unavailable: false,
@@ -245,6 +251,10 @@ pub struct Member {
     pub roles: Vec<u64>,
     /// When the user joined, in Unix milliseconds.
     pub joined_at_ms: u64,
+    /// Whether moderators have muted the member in voice.
+    pub mute: bool,
+    /// Whether moderators have deafened the member in voice.
+    pub deaf: bool,
     /// Until when the member is timed out, in Unix milliseconds.
     pub timeout_until_ms: Option<u64>,
 }
@@ -257,6 +267,8 @@ impl Member {
             roles: roles.to_vec(),
             // A fixed date long ago: worlds are the same on every run.
             joined_at_ms: 1_704_110_400_000,
+            mute: false,
+            deaf: false,
             timeout_until_ms: None,
         }
     }

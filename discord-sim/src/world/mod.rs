@@ -6,6 +6,7 @@
 mod check;
 mod demo;
 mod document;
+pub(crate) mod expressions;
 pub(crate) mod file;
 mod guild;
 pub(crate) mod message;
@@ -22,6 +23,7 @@ use rand::RngExt as _;
 use rand::distr::Alphanumeric;
 
 pub use document::WorldError;
+pub use expressions::Sound;
 pub use file::File;
 pub(crate) use guild::VoiceState;
 pub use guild::{Channel, ChannelKind, Guild, Member, Overwrite, OverwriteTarget, Role};

@@ -30,6 +30,7 @@ mod messages;
 mod oauth;
 mod program;
 mod rest;
+mod soundboard;
 mod support;
 mod voice;
 mod voice_gateway;

@@ -3,15 +3,17 @@
 //! Called by REST and the gateway. All documented fields are written, since strict clients
 //! drop an object silently when one is missing.
 
+mod expressions;
 mod message;
 
 use serde_json::{Value, json};
 
+pub(crate) use expressions::{default_sound, sound, sound_of, sounds};
 pub(crate) use message::{attachment, emoji_name, message};
 
 use super::snowflake::iso;
 use super::{Application, Channel, ChannelKind, Guild, Member, Overwrite, OverwriteTarget};
-use super::{Role, User, VoiceState};
+use super::{Role, User};
 use crate::protocol::intents;
 
 /// Looks a user up by id; what only a running simulator can do for these functions.
@@ -70,8 +72,8 @@ pub(crate) fn member(people: &impl People, member: &Member) -> Value {
         "roles": member.roles.iter().map(u64::to_string).collect::<Vec<_>>(),
         "joined_at": iso(member.joined_at_ms),
         "premium_since": null,
-        "deaf": false,
-        "mute": false,
+        "deaf": member.deaf,
+        "mute": member.mute,
         "flags": 0,
         "pending": false,
         "communication_disabled_until": member.timeout_until_ms.map(iso),
@@ -174,18 +176,20 @@ fn overwrite(overwrite: &Overwrite) -> Value {
     })
 }
 
-/// Where a member sits in voice; `state` is `None` for one who has just left.
+/// Where somebody sits in voice; one who has just left had the session `left`.
 ///
 /// Inside `GUILD_CREATE` the guild's id and the member are left out, as Discord does.
-pub(crate) fn voice_state(user: u64, state: Option<&VoiceState>, session_id: &str) -> Value {
+pub(crate) fn voice_state(guild: &Guild, user: u64, left: &str) -> Value {
+    let seat = guild.voice.get(&user);
+    let member = guild.members.get(&user);
     json!({
-        "channel_id": state.map(|state| state.channel.to_string()),
+        "channel_id": seat.map(|seat| seat.channel.to_string()),
         "user_id": user.to_string(),
-        "session_id": session_id,
-        "deaf": false,
-        "mute": false,
-        "self_deaf": state.is_some_and(|state| state.self_deaf),
-        "self_mute": state.is_some_and(|state| state.self_mute),
+        "session_id": seat.map_or(left, |seat| &seat.session_id),
+        "deaf": member.is_some_and(|member| member.deaf),
+        "mute": member.is_some_and(|member| member.mute),
+        "self_deaf": seat.is_some_and(|seat| seat.self_deaf),
+        "self_mute": seat.is_some_and(|seat| seat.self_mute),
         "self_video": false,
         "suppress": false,
         "request_to_speak_timestamp": null,
@@ -200,6 +204,7 @@ pub(crate) fn guild(guild: &Guild) -> Value {
     value["owner_id"] = json!(guild.owner.to_string());
     value["roles"] = json!(roles(guild));
     let system_channel = guild.first_channel(ChannelKind::Text);
+    value["premium_tier"] = json!(guild.premium_tier);
     value["system_channel_id"] = json!(system_channel.map(|channel| channel.id.to_string()));
     value
 }
@@ -232,7 +237,6 @@ fn guild_settings() -> Value {
         "vanity_url_code": null,
         "description": null,
         "banner": null,
-        "premium_tier": 0,
         "premium_subscription_count": 0,
         "premium_progress_bar_enabled": false,
         "preferred_locale": "en-US",
@@ -258,8 +262,8 @@ pub(crate) fn guild_create(
         .members
         .get(&bot)
         .map(|member| iso(member.joined_at_ms));
-    let voice = entry.voice.iter();
-    let voice = voice.map(|(user, state)| voice_state(*user, Some(state), &state.session_id));
+    let voice = entry.voice.keys();
+    let voice = voice.map(|user| voice_state(entry, *user, ""));
     value["joined_at"] = json!(joined);
     value["unavailable"] = json!(false);
     value["geo_restricted"] = json!(false);
@@ -271,7 +275,7 @@ pub(crate) fn guild_create(
     value["presences"] = json!(presences);
     value["stage_instances"] = json!([]);
     value["guild_scheduled_events"] = json!([]);
-    value["soundboard_sounds"] = json!([]);
+    value["soundboard_sounds"] = json!(sounds(entry));
     value
 }
 

@@ -22,15 +22,19 @@ pub(crate) struct Bot {
     running: tokio::task::JoinHandle<()>,
 }
 
+/// Serenity's calls of REST as the bot of a handle.
+pub(crate) fn http(sim: &Sim) -> serenity::Http {
+    HttpBuilder::new(sim.application().bot_token)
+        .proxy(sim.api_url())
+        .ratelimiter_disabled(true)
+        .build()
+}
+
 impl Bot {
     /// Starts the bot of this handle and waits until it is logged in and has registered
     /// its commands.
     pub(crate) async fn start(sim: &Sim) -> Bot {
-        let token = sim.application().bot_token;
-        let http = HttpBuilder::new(&token)
-            .proxy(sim.api_url())
-            .ratelimiter_disabled(true)
-            .build();
+        let http = http(sim);
         let options = poise::FrameworkOptions {
             commands: vec![
                 hello(),

@@ -44,6 +44,24 @@ impl Rest {
         (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
     }
 
+    /// A request with a reason for the audit log.
+    pub(crate) async fn because(
+        &self,
+        reason: &str,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> Answer {
+        let url = format!("{}/api/v10{path}", self.sim.api_url());
+        let request = self.client.request(method, url).json(body);
+        let request = request.header("authorization", &self.authorization);
+        let response = request.header("x-audit-log-reason", reason).send().await;
+        let response = response.unwrap();
+        let status = response.status().as_u16();
+        let body = response.bytes().await.unwrap();
+        (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+    }
+
     async fn send_json(&self, method: Method, path: &str, body: &Value) -> Answer {
         let bytes = body.to_string().into_bytes();
         self.send(method, path, Some(("application/json", bytes)))

@@ -1,0 +1,52 @@
+//! What a bot may do in a guild that it is a member of.
+//!
+//! Called by everything that REST does in a guild on a bot's behalf.
+
+use super::State;
+use crate::protocol::api_error::ApiError;
+use crate::world::{Guild, permissions};
+
+/// A bot as a member of a guild.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    pub(crate) bot: u64,
+    /// What it may do there, channels aside.
+    pub(crate) bits: u64,
+}
+
+impl Standing {
+    /// Whether it has all of these permissions.
+    pub(crate) fn has(self, bits: u64) -> bool {
+        self.bits & bits == bits
+    }
+
+    /// Refuses who lacks one of these permissions.
+    pub(crate) fn demand(self, bits: u64) -> Result<(), ApiError> {
+        if self.has(bits) {
+            Ok(())
+        } else {
+            Err(ApiError::MISSING_PERMISSIONS)
+        }
+    }
+}
+
+impl State {
+    /// The guild, for a bot that is a member of it.
+    pub(crate) fn home(&self, guild: u64, bot: u64) -> Result<&Guild, ApiError> {
+        let guild = self.find_guild(guild).ok_or(ApiError::UNKNOWN_GUILD)?;
+        if guild.members.contains_key(&bot) {
+            Ok(guild)
+        } else {
+            Err(ApiError::MISSING_ACCESS)
+        }
+    }
+
+    /// What a bot may do in a guild that it is a member of.
+    pub(crate) fn standing(&self, guild: u64, bot: u64) -> Result<Standing, ApiError> {
+        let home = self.home(guild, bot)?;
+        Ok(Standing {
+            bot,
+            bits: permissions::in_guild(home, bot, self.now_ms()),
+        })
+    }
+}

@@ -1,0 +1,89 @@
+//! What members express themselves with: the sounds of a guild's soundboard, and emojis.
+//!
+//! Part of a [`Guild`]; of an application too, as far as emojis go.
+
+use super::{EmojiName, Guild};
+
+/// How many sounds a guild holds at each level of boosts, as Discord's help pages say.
+const SOUND_SLOTS: [usize; 4] = [8, 24, 36, 48];
+
+/// A sound of a guild's soundboard.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sound {
+    /// Snowflake.
+    pub id: u64,
+    /// Shown name.
+    pub name: String,
+    /// How loud it is played, from 0 to 1.
+    pub volume: f64,
+    /// What stands beside the name.
+    pub emoji: Option<EmojiName>,
+    /// Who made it.
+    pub user: Option<u64>,
+    /// The file: MP3 or Ogg.
+    pub bytes: Vec<u8>,
+}
+
+impl Sound {
+    /// A sound at full volume that nobody in particular made.
+    pub fn new(id: u64, name: &str, bytes: impl Into<Vec<u8>>) -> Sound {
+        Sound {
+            id,
+            name: name.to_owned(),
+            volume: 1.0,
+            emoji: None,
+            user: None,
+            bytes: bytes.into(),
+        }
+    }
+}
+
+/// The sounds that Discord offers in every guild: name and emoji, with ids from 1 up. Their
+/// files are not here.
+const DEFAULT_SOUNDS: [(&str, &str); 6] = [
+    ("quack", "🦆"),
+    ("airhorn", "🔊"),
+    ("cricket", "🦗"),
+    ("golf clap", "👏"),
+    ("sad horn", "🎺"),
+    ("ba dum tss", "🥁"),
+];
+
+/// The sounds that Discord offers in every guild.
+pub(crate) fn default_sounds() -> impl Iterator<Item = Sound> {
+    let sounds = (1..).zip(DEFAULT_SOUNDS);
+    sounds.map(|(id, (name, emoji))| Sound {
+        emoji: Some(EmojiName {
+            id: None,
+            name: emoji.to_owned(),
+        }),
+        ..Sound::new(id, name, [])
+    })
+}
+
+impl Guild {
+    /// Adds a sound to the soundboard.
+    #[must_use]
+    pub fn sound(mut self, sound: Sound) -> Guild {
+        self.sounds.push(sound);
+        self
+    }
+
+    /// How many sounds its soundboard holds.
+    pub(crate) fn sound_slots(&self) -> usize {
+        let slots = SOUND_SLOTS.get(usize::from(self.premium_tier));
+        slots.or(SOUND_SLOTS.last()).copied().unwrap_or(0)
+    }
+
+    /// A sound with its place in the soundboard.
+    pub(crate) fn find_sound(&self, id: u64) -> Option<(usize, &Sound)> {
+        let mut sounds = self.sounds.iter().enumerate();
+        sounds.find(|(_, sound)| sound.id == id)
+    }
+
+    /// Whether a sound at this place can be played: a guild that has lost boosts keeps more
+    /// than it may use.
+    pub(crate) fn has_slot(&self, place: usize) -> bool {
+        place < self.sound_slots()
+    }
+}
