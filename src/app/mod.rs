@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::audio::{self, Transcoder};
+use crate::audio::{self, Level, Transcoder};
 use crate::bot::Bot;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -95,8 +95,11 @@ impl App {
             .map(Arc::new);
         let transcoder = Transcoder::new(audio::Settings {
             cache_dir: config.data_dir.join("cache"),
+            cache_max_bytes: config.sounds.cache_max_bytes,
             worker,
             max_length: config.sounds.max_length,
+            target: Level::from_db(config.sounds.loudness_lufs),
+            clock: clock.clone(),
         })
         .map_err(data_dir)?;
         let library = Library::open(config.sounds.dir.clone());

@@ -3,8 +3,10 @@
 
 use std::ops::Range;
 
-use super::mpeg;
+use super::adts::Frames;
+use super::mp4::{self, Timeline};
 use super::reason::Reason;
+use super::{matroska, mpeg};
 
 /// What a file is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +17,12 @@ pub(super) enum Container {
     Flac(usize),
     /// MPEG audio, Layer III, from this byte on.
     Mp3(usize),
+    /// AAC in ADTS frames, from this byte on.
+    Adts(usize),
+    /// MPEG-4 or QuickTime, with the time of each track.
+    Mp4(Vec<Timeline>),
+    /// Matroska or WebM.
+    Matroska,
     /// Ogg with audio in it; several parts where files were put behind each other.
     Ogg(Vec<OggPart>),
 }
@@ -44,10 +52,23 @@ pub(super) fn sniff(bytes: &mut [u8]) -> Result<Container, Reason> {
     if bytes.starts_with(OGG_CAPTURE) {
         return check_ogg(bytes);
     }
+    if mp4::is_mp4(bytes) {
+        return mp4::timelines(bytes).map(Container::Mp4);
+    }
+    if matroska::is_matroska(bytes) {
+        return matroska::check(bytes).map(|()| Container::Matroska);
+    }
     let start = mpeg::id3_bytes(bytes);
     let rest = bytes.get(start..).ok_or(Reason::Truncated)?;
     if rest.starts_with(b"fLaC") {
         return Ok(Container::Flac(start));
+    }
+    if let Some(frames) = Frames::new(bytes, start) {
+        return if frames.is_cut() {
+            Err(Reason::Truncated)
+        } else {
+            Ok(Container::Adts(start))
+        };
     }
     match mpeg::walk(bytes, start) {
         Some(frames) if frames.is_cut => Err(Reason::Truncated),

@@ -6,17 +6,31 @@
 //! threads that many guilds share. So no byte that we did not write ourselves is decoded in the
 //! server's own process.
 
+mod adts;
+mod cache;
 mod container;
 mod decode;
+mod facts;
+mod loudness;
+mod matroska;
+mod mp4;
 mod mpeg;
 mod ogg_opus;
+mod opus;
+mod original;
+mod part;
 mod process;
 mod reason;
 mod resample;
 mod sink;
 mod stereo;
+mod transcode;
 mod transcoder;
 mod worker;
 
-pub use transcoder::{Prepared, Settings, Transcoder};
+pub use cache::RECIPE;
+pub use facts::{Facts, Level, WAVEFORM_POINTS};
+pub use original::{Examined, Hash, Original, Stamp};
+pub use reason::Reason;
+pub use transcoder::{Origin, Outcome, Prepared, Settings, Transcoder};
 pub use worker::worker_main;

@@ -1,11 +1,16 @@
 //! The canonical form of every sound: 48 kHz stereo Ogg Opus in frames of 20 ms, which the voice
-//! connection sends on as they are. Written by the worker, measured by the parent.
+//! connection sends on as they are. The worker writes it, the parent reads it with `Stream`.
 
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Cursor, Write};
+use std::sync::Arc;
 
+use bytes::Bytes;
+
+use ogg::PacketReader;
 use ogg::writing::{PacketWriteEndInfo, PacketWriter};
 use opus2::{Application, Bitrate, Channels, Encoder};
 
+use super::facts::Facts;
 use super::resample::RATE;
 
 /// Frames in a packet: 20 ms.
@@ -18,14 +23,10 @@ const PACKET_BYTES_MAX: usize = 1_275;
 const PAGE_PACKETS: u64 = 50;
 /// The serial number of the one stream; any will do, a fixed one makes files comparable.
 const SERIAL: u32 = 0x7975_7269;
-/// More than the longest page, header included.
-const TAIL_BYTES: u64 = 65_536;
 
-const CAPTURE: &[u8] = b"OggS";
 const HEAD_MAGIC: &[u8] = b"OpusHead";
-const HEADER_BYTES: usize = 27;
-/// Flag of a stream's last page.
-const LAST_PAGE: u8 = 0x04;
+const TAGS_MAGIC: &[u8] = b"OpusTags";
+const VENDOR: &[u8] = b"yuri";
 
 /// Encodes interleaved 48 kHz stereo into an Ogg Opus stream.
 pub(super) struct Writer<W: Write> {
@@ -42,11 +43,11 @@ pub(super) struct Writer<W: Write> {
 }
 
 impl<W: Write> Writer<W> {
-    /// Starts a stream on `output` with its two header pages.
+    /// Starts a stream on `output` with its two header pages, `facts` in the second.
     ///
     /// # Errors
     /// The encoder's, or that of `output`.
-    pub(super) fn new(output: W) -> io::Result<Self> {
+    pub(super) fn new(output: W, facts: &Facts) -> io::Result<Self> {
         let mut encoder =
             Encoder::new(RATE, Channels::Stereo, Application::Audio).map_err(io::Error::other)?;
         encoder
@@ -56,7 +57,7 @@ impl<W: Write> Writer<W> {
         let pre_skip = u16::try_from(delay).map_err(io::Error::other)?;
         let mut ogg = PacketWriter::new(output);
         ogg.write_packet(head(pre_skip), SERIAL, PacketWriteEndInfo::EndPage, 0)?;
-        ogg.write_packet(tags(), SERIAL, PacketWriteEndInfo::EndPage, 0)?;
+        ogg.write_packet(tags(facts), SERIAL, PacketWriteEndInfo::EndPage, 0)?;
         Ok(Self {
             ogg,
             encoder,
@@ -66,11 +67,6 @@ impl<W: Write> Writer<W> {
             frames: 0,
             pre_skip,
         })
-    }
-
-    /// Frames taken in so far.
-    pub(super) fn frames(&self) -> u64 {
-        self.frames
     }
 
     /// Appends interleaved stereo.
@@ -146,66 +142,108 @@ fn head(pre_skip: u16) -> Vec<u8> {
 }
 
 /// RFC 7845, section 5.2.
-fn tags() -> Vec<u8> {
-    let mut tags = b"OpusTags\x04\0\0\0yuri".to_vec();
-    tags.extend([0; 4]); // no comments
-    tags
+fn tags(facts: &Facts) -> Vec<u8> {
+    let comments = facts.to_comments();
+    let texts = comments.iter().map(|comment| prefix(comment.as_bytes()));
+    [
+        TAGS_MAGIC,
+        &prefix(VENDOR),
+        &length(comments.len()),
+        &texts.collect::<Vec<_>>().concat(),
+    ]
+    .concat()
 }
 
-/// The length of a finished stream in milliseconds; `None` when it is not one that
-/// [`Writer::finish`] has ended. Reads the two ends of the file only.
-///
-/// # Errors
-/// The input's.
-pub(super) fn read_length_ms(mut input: impl Read + Seek) -> io::Result<Option<u64>> {
-    let mut start = Vec::new();
-    input.rewind()?;
-    input.by_ref().take(128).read_to_end(&mut start)?;
-    let end = input.seek(SeekFrom::End(0))?;
-    input.seek(SeekFrom::Start(end.saturating_sub(TAIL_BYTES)))?;
-    let mut tail = Vec::new();
-    input.take(TAIL_BYTES).read_to_end(&mut tail)?;
-    let length = pre_skip(&start)
-        .zip(last_granule(&tail))
-        .and_then(|(pre_skip, granule)| granule.checked_sub(u64::from(pre_skip)));
-    Ok(length
-        .filter(|frames| *frames > 0)
-        .map(|frames| frames * 1_000 / u64::from(RATE)))
+/// A text behind its length.
+fn prefix(text: &[u8]) -> Vec<u8> {
+    [&length(text.len()), text].concat()
 }
 
-fn pre_skip(start: &[u8]) -> Option<u16> {
-    let head = start
-        .strip_prefix(CAPTURE)?
-        .get(HEADER_BYTES - CAPTURE.len() + 1..)?;
-    let fields = head.strip_prefix(HEAD_MAGIC)?;
-    Some(u16::from_le_bytes(fields.get(2..4)?.try_into().ok()?))
+fn length(length: usize) -> [u8; 4] {
+    u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes()
 }
 
-/// The granule position of the page that ends the file, when that is the stream's last one and
-/// is complete.
-fn last_granule(tail: &[u8]) -> Option<u64> {
-    let at = tail
-        .windows(CAPTURE.len())
-        .rposition(|bytes| bytes == CAPTURE)?;
-    let page = &tail[at..];
-    let segments = usize::from(*page.get(HEADER_BYTES - 1)?);
-    let lacing = page.get(HEADER_BYTES..HEADER_BYTES + segments)?;
-    let body: usize = lacing.iter().map(|bytes| usize::from(*bytes)).sum();
-    let is_last = page[5] & LAST_PAGE != 0 && page[14..18] == SERIAL.to_le_bytes();
-    let is_whole = page.len() == HEADER_BYTES + segments + body;
-    (is_last && is_whole).then(|| page[6..14].try_into().ok().map(u64::from_le_bytes))?
+/// The comments of such a header.
+fn comments(tags: &[u8]) -> Option<Vec<&str>> {
+    let (vendor, rest) = unprefix(tags.strip_prefix(TAGS_MAGIC)?)?;
+    let (count, mut rest) = rest.split_first_chunk().filter(|_| vendor == VENDOR)?;
+    let mut comments = Vec::new();
+    for _ in 0..u32::from_le_bytes(*count) {
+        let comment;
+        (comment, rest) = unprefix(rest)?;
+        comments.push(std::str::from_utf8(comment).ok()?);
+    }
+    Some(comments)
+}
+
+/// Takes such a text off `bytes`; the rest comes second.
+fn unprefix(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk()?;
+    rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)
+}
+
+/// A canonical stream that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stream {
+    /// What is known of the sound.
+    pub(super) facts: Facts,
+    /// Its Opus packets, 20 ms each.
+    pub(super) packets: Arc<[Bytes]>,
+}
+
+impl Stream {
+    /// Takes a file apart; `None` when it is not one that [`Writer::finish`] has ended.
+    pub(super) fn read(file: &[u8]) -> Option<Self> {
+        let mut reader = PacketReader::new(Cursor::new(file));
+        let mut next = || match reader.read_packet().ok()? {
+            Some(packet) if packet.stream_serial() != SERIAL => None,
+            packet => Some(packet),
+        };
+        let head = next()??.data;
+        let skip = head.strip_prefix(HEAD_MAGIC)?.get(2..4)?;
+        let tags = next()??.data;
+        let mut packets = Vec::new();
+        let (mut end, mut is_ended) = (0, false);
+        while let Some(packet) = next()? {
+            (end, is_ended) = (packet.absgp_page(), packet.last_in_stream());
+            packets.push(packet.data);
+        }
+        let frames = end.checked_sub(u16::from_le_bytes(skip.try_into().ok()?).into())?;
+        if !is_ended || frames == 0 {
+            return None;
+        }
+        let facts = Facts::from_comments(frames * 1_000 / u64::from(RATE), &comments(&tags)?)?;
+        // In one piece: a packet is a few hundred bytes.
+        let whole = Bytes::from(packets.concat());
+        let mut at = 0;
+        let slices = packets.iter().map(|packet| {
+            at += packet.len();
+            whole.slice(at - packet.len()..at)
+        });
+        Some(Self {
+            facts,
+            packets: slices.collect(),
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Cursor;
-
-    use ogg::PacketReader;
-
     use super::*;
+    use crate::audio::facts::Level;
+
+    fn facts(length_ms: u64) -> Facts {
+        Facts {
+            length_ms,
+            loudness: Some(Level::from_db(-20.0)),
+            true_peak: Some(Level::from_db(-12.0)),
+            gain: Level::from_db(4.0),
+            waveform: [7; 64],
+        }
+    }
 
     fn written(frames: usize) -> Vec<u8> {
-        let mut writer = Writer::new(Vec::new()).unwrap();
+        let mut writer = Writer::new(Vec::new(), &facts(0)).unwrap();
         let sound: Vec<f32> = (0_u16..500)
             .map(|n| f32::from(n % 100) / 200.0 - 0.25)
             .collect();
@@ -217,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_are_exact() {
+    fn lengths_are_exact_and_facts_come_back() {
         for (frames, length_ms) in [
             (48, 1),
             (959, 19),
@@ -226,29 +264,21 @@ mod tests {
             (48_000, 1_000),
             (48_047, 1_000),
         ] {
-            let stream = written(frames);
-            assert_eq!(
-                read_length_ms(Cursor::new(&stream)).unwrap(),
-                Some(length_ms),
-                "{frames}"
-            );
+            let stream = Stream::read(&written(frames)).unwrap();
+            assert_eq!(stream.facts, facts(length_ms), "{frames}");
         }
     }
 
     #[test]
     fn every_packet_has_20_ms_and_the_granules_count_them() {
-        let stream = written(144_100);
-        let mut reader = PacketReader::new(Cursor::new(&stream));
+        let file = written(144_100);
+        let mut reader = PacketReader::new(Cursor::new(&file));
         let head = reader.read_packet_expected().unwrap();
         assert!(head.first_in_stream() && head.data.starts_with(HEAD_MAGIC));
-        let pre_skip = u64::from(pre_skip(&stream).unwrap());
-        assert!(
-            reader
-                .read_packet_expected()
-                .unwrap()
-                .data
-                .starts_with(b"OpusTags")
-        );
+        let pre_skip = u64::from(u16::from_le_bytes([head.data[10], head.data[11]]));
+        let tags = reader.read_packet_expected().unwrap();
+        assert!(tags.data.starts_with(TAGS_MAGIC));
+        let stream = Stream::read(&file).unwrap();
         let mut packets = 0;
         let mut last = None;
         while let Some(packet) = reader.read_packet().unwrap() {
@@ -256,31 +286,33 @@ mod tests {
                 opus2::packet::get_nb_samples(&packet.data, RATE).unwrap(),
                 PACKET_FRAMES
             );
+            assert_eq!(packet.data, stream.packets[packets]);
             packets += 1;
             if packet.last_in_page() && !packet.last_in_stream() {
-                assert_eq!(packet.absgp_page(), packets * 960);
+                let frames = u64::try_from(packets).unwrap() * 960;
+                assert_eq!(packet.absgp_page(), frames);
             }
             last = Some(packet);
         }
-        assert_eq!(packets, (144_100 + pre_skip).div_ceil(960));
+        assert_eq!(packets, stream.packets.len());
+        let end = 144_100 + pre_skip;
+        assert_eq!(u64::try_from(packets).unwrap(), end.div_ceil(960));
         let last = last.unwrap();
         assert!(last.last_in_stream());
-        assert_eq!(last.absgp_page(), 144_100 + pre_skip);
+        assert_eq!(last.absgp_page(), end);
     }
 
     #[test]
-    fn unfinished_streams_have_no_length() {
-        let stream = written(60_000);
-        for length in 0..stream.len() {
-            assert_eq!(
-                read_length_ms(Cursor::new(&stream[..length])).unwrap(),
-                None,
-                "{length}"
-            );
+    fn unfinished_and_damaged_files_are_not_believed() {
+        let file = written(60_000);
+        for length in 0..file.len() {
+            assert!(Stream::read(&file[..length]).is_none(), "{length}");
         }
-        assert_eq!(
-            read_length_ms(Cursor::new(b"RIFF but no Ogg at all")).unwrap(),
-            None
-        );
+        for at in (0..file.len()).step_by(97) {
+            let mut damaged = file.clone();
+            damaged[at] ^= 0x40;
+            assert!(Stream::read(&damaged).is_none(), "{at}");
+        }
+        assert!(Stream::read(b"RIFF but no Ogg at all").is_none());
     }
 }

@@ -10,21 +10,30 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, Command};
-use tokio::time::timeout;
 
 use super::reason::Reason;
-use super::worker::Bounds;
+use super::worker::{DISK_FULL, Order};
+use crate::clock::Clock;
 
 /// The allocator reserves a gigabyte of addresses at its start, more than the limit, unless it is
 /// told not to: this many KiB then.
 const ALLOCATOR_RESERVE: (&str, &str) = ("MIMALLOC_ARENA_RESERVE", "32768");
 /// How much of a worker's complaints goes to the log.
-const COMPLAINT_BYTES_MAX: u64 = 2_048;
+const COMPLAINT_BYTES_MAX: u64 = 512;
 /// Of a Rust program that panicked.
 const PANICKED: i32 = 101;
 /// Signals that a process gets for its own faults: illegal instruction, abort, bus error,
 /// floating point, segment, processor time, file size.
 const OWN_FAULTS: [i32; 7] = [4, 6, 7, 8, 11, 24, 25];
+
+/// How a worker ended.
+#[derive(Debug)]
+pub(super) struct Ending {
+    /// What that says about the file.
+    pub(super) ended: Ended,
+    /// The start of what the worker said, for the log.
+    pub(super) complaint: String,
+}
 
 /// What a worker's end says about the file.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,17 +46,18 @@ pub(super) enum Ended {
     Interrupted,
 }
 
-/// Has `program` decode `source` into `output`, in `patience` at most.
+/// Has `program` decode `source` into `output`, in `patience` at most by `clock`.
 ///
 /// # Errors
 /// When the worker cannot be started or fed, or ends as no worker does.
 pub(super) async fn run(
     program: &Path,
-    bounds: Bounds,
+    order: Order,
+    clock: &Clock,
     patience: Duration,
     source: File,
     output: File,
-) -> io::Result<Ended> {
+) -> io::Result<Ending> {
     let mut child = Command::new(program)
         .arg("decode-worker")
         // The environment holds secrets that a decoder has no use for.
@@ -58,25 +68,35 @@ pub(super) async fn run(
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()?;
-    let fed = feed(child.stdin.take(), bounds, source);
+    let fed = feed(child.stdin.take(), order, source);
     let work = async { tokio::join!(fed, wait(&mut child)) };
-    let Ok((fed, ended)) = timeout(patience, work).await else {
-        return Ok(Ended::Interrupted);
+    let deadline = clock.monotonic() + patience;
+    let (fed, ended) = tokio::select! {
+        both = work => both,
+        () = clock.sleep_until(deadline) => {
+            return Ok(Ending {
+                ended: Ended::Interrupted,
+                complaint: format!("no end after {} seconds", patience.as_secs()),
+            });
+        }
     };
     fed?;
     let (status, complaint) = ended?;
     tracing::debug!(worker.status = %status, worker.complaint = ?complaint, "decoded");
-    judge(status)
+    Ok(Ending {
+        ended: judge(status)?,
+        complaint,
+    })
 }
 
-/// Gives a worker its bounds and the file.
-async fn feed(input: Option<ChildStdin>, bounds: Bounds, source: File) -> io::Result<()> {
+/// Gives a worker its order and the file.
+async fn feed(input: Option<ChildStdin>, order: Order, source: File) -> io::Result<()> {
     let Some(mut input) = input else {
         return Ok(());
     };
     let mut source = tokio::fs::File::from_std(source);
     let sent = async {
-        input.write_all(&bounds.to_bytes()).await?;
+        input.write_all(&order.to_bytes()).await?;
         tokio::io::copy(&mut source, &mut input).await
     };
     match sent.await {
@@ -103,7 +123,8 @@ fn judge(status: ExitStatus) -> io::Result<Ended> {
     match (status.code(), status.signal()) {
         (Some(0), _) => Ok(Ended::Done),
         (Some(PANICKED), _) => Ok(Ended::Refused(Reason::Failed)),
-        (Some(code), _) => Reason::from_exit_code(code)
+        (Some(code), _) if code == i32::from(DISK_FULL) => Err(ErrorKind::StorageFull.into()),
+        (Some(code), _) => Reason::from_code(code)
             .map(Ended::Refused)
             .ok_or_else(|| io::Error::other(format!("the worker ended with {code}"))),
         (None, Some(signal)) if OWN_FAULTS.contains(&signal) => Ok(Ended::Refused(Reason::Failed)),
@@ -121,9 +142,11 @@ mod tests {
         let code = |code: i32| judge(ExitStatus::from_raw(code << 8));
         assert_eq!(code(0).unwrap(), Ended::Done);
         assert_eq!(code(101).unwrap(), Ended::Refused(Reason::Failed));
-        let truncated = i32::from(Reason::Truncated.exit_code());
+        let truncated = i32::from(Reason::Truncated.code());
         assert_eq!(code(truncated).unwrap(), Ended::Refused(Reason::Truncated));
         assert!(code(1).is_err());
+        let full = code(i32::from(DISK_FULL)).unwrap_err();
+        assert_eq!(full.kind(), ErrorKind::StorageFull);
         let signal = |signal: i32| judge(ExitStatus::from_raw(signal)).unwrap();
         for fault in OWN_FAULTS {
             assert_eq!(signal(fault), Ended::Refused(Reason::Failed));

@@ -3,9 +3,12 @@
 
 use std::time::Duration;
 
+/// Largest original that is read.
+pub(super) const FILE_BYTES_MAX: u64 = 64 << 20;
+
 /// What is wrong with a file. Never a library's words: those stay in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reason {
+pub enum Reason {
     /// It has no bytes.
     Empty,
     /// It has more bytes than any sound needs.
@@ -22,15 +25,17 @@ pub(super) enum Reason {
     TooLong,
     /// It has too many channels, or a sample rate that nobody uses.
     Layout,
+    /// Its audio is of a known kind, in a variety that we cannot decode.
+    Coding,
     /// Its decoder crashed, or asked for more memory or time than it may have.
     Failed,
 }
 
-/// Exit statuses start here, clear of the ones that shells and panics (101) use.
+/// The numbers start here, clear of the ones that shells and panics (101) use.
 const EXIT_BASE: u8 = 40;
 
 impl Reason {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Empty,
         Self::TooLarge,
         Self::NotAFile,
@@ -40,32 +45,37 @@ impl Reason {
         Self::TooLong,
         Self::Layout,
         Self::Failed,
+        Self::Coding,
     ];
 
-    /// The worker's exit status for this reason.
-    pub(super) fn exit_code(self) -> u8 {
+    /// The worker's exit status for this reason, and its number in the database: neither changes.
+    pub fn code(self) -> u8 {
         (EXIT_BASE..)
             .zip(Self::ALL)
             .find(|(_, reason)| *reason == self)
             .map_or(1, |(code, _)| code)
     }
 
-    /// The reason that an exit status stands for.
-    pub(super) fn from_exit_code(code: i32) -> Option<Self> {
+    /// The reason that such a number stands for.
+    pub fn from_code(code: i32) -> Option<Self> {
         Self::ALL
             .into_iter()
-            .find(|reason| i32::from(reason.exit_code()) == code)
+            .find(|reason| i32::from(reason.code()) == code)
     }
 
-    /// The words for whoever asked; `max_length` and `max_bytes` are the limits in force.
-    pub(super) fn text(self, max_length: Duration, max_bytes: u64) -> String {
+    /// The words for whoever asked; `max_length` is the limit in force.
+    pub fn text(self, max_length: Duration) -> String {
         match self {
             Self::Empty => "the file is empty".to_owned(),
-            Self::TooLarge => format!("the file is larger than {} MiB", max_bytes >> 20),
+            Self::TooLarge => format!("the file is larger than {} MiB", FILE_BYTES_MAX >> 20),
             Self::NotAFile => "it is not a regular file".to_owned(),
             Self::NoAudio => {
-                "the file holds no audio that is supported (mp3, ogg, wav, flac)".to_owned()
+                "the file holds no audio that is supported (mp3, ogg, wav, flac, aac, m4a, mp4, webm)"
+                    .to_owned()
             }
+            Self::Coding => "its audio is coded in a way that is not supported (of AAC, only LC in \
+                 mono or stereo is)"
+                .to_owned(),
             Self::Truncated => "the file ends too early".to_owned(),
             Self::Damaged => "the file is damaged".to_owned(),
             Self::TooLong => format!("the file is longer than {}", duration(max_length)),
@@ -92,26 +102,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exit_codes_lead_back_to_their_reasons() {
+    fn numbers_lead_back_to_their_reasons() {
         for reason in Reason::ALL {
-            assert_eq!(
-                Reason::from_exit_code(i32::from(reason.exit_code())),
-                Some(reason)
-            );
+            assert_eq!(Reason::from_code(i32::from(reason.code())), Some(reason));
         }
-        for other in [0, 1, 39, 49, 101, 134, 256] {
-            assert_eq!(Reason::from_exit_code(other), None, "{other}");
+        for other in [0, 1, 39, 50, 101, 134, 256] {
+            assert_eq!(Reason::from_code(other), None, "{other}");
         }
     }
 
     #[test]
     fn limits_are_named() {
-        let text = |seconds| Reason::TooLong.text(Duration::from_secs(seconds), 64 << 20);
+        let text = |seconds| Reason::TooLong.text(Duration::from_secs(seconds));
         assert_eq!(text(600), "the file is longer than 10 minutes");
         assert_eq!(text(60), "the file is longer than 1 minute");
         assert_eq!(text(90), "the file is longer than 90 seconds");
         assert_eq!(
-            Reason::TooLarge.text(Duration::from_mins(10), 64 << 20),
+            Reason::TooLarge.text(Duration::from_mins(10)),
             "the file is larger than 64 MiB"
         );
     }

@@ -1,46 +1,71 @@
 //! The server's side: which sounds are prepared, which cannot be, and a child process for those
-//! that nobody asked for yet. Called by `domain::player` through [`Transcoder::prepare`].
+//! that nobody asked for yet. `domain::player` calls [`Transcoder::prepare`] for what is to be
+//! heard now, `domain::ingest` calls [`Transcoder::examine`] for everything else.
 
-use std::fs::{File, Metadata};
-use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::MetadataExt;
+use std::fs::File;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use moka::future::Cache;
-use rustix::fs::{Mode, OFlags};
-use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use super::ogg_opus::read_length_ms;
-use super::process::{self, Ended};
+use super::cache::{Folder, Key, Pin};
+use super::facts::{Facts, Level};
+use super::ogg_opus::Stream;
+use super::original::{self, Examined, Hash, Original, Unread};
+use super::process::{self, Ended, Ending};
 use super::reason::Reason;
-use super::worker::{Bounds, FILE_BYTES_MAX};
+use super::worker::Order;
+use crate::clock::Clock;
 use crate::error::Error;
 
-/// Goes into the names of prepared files: a change of how they are made is a change of this.
-const RECIPE: &[u8] = b"opus 128k 20ms stereo, 1\0";
-/// Ending of prepared files, and of those being written.
-const PREPARED_SUFFIX: &str = ".opus.ogg";
-const TEMPORARY_SUFFIX: &str = ".tmp";
 /// Address space of a worker.
 const MEMORY_BYTES_MAX: u64 = 512 << 20;
-/// Decoders at work at once.
+/// Decoders at work at once for sounds that somebody waits for.
 const WORKERS_MAX: usize = 2;
-/// Files and contents remembered; what is forgotten is looked up again.
+/// Contents remembered; what is forgotten is looked up again.
 const REMEMBERED_MAX: u64 = 100_000;
+/// Sounds held in memory, by the size of their packets: half an hour of them.
+const MEMORY_CACHE_BYTES: u64 = 32 << 20;
 
-/// A sound ready for the voice connection: canonical 48 kHz stereo Ogg Opus in 20 ms frames.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A sound ready for the voice connection: canonical 48 kHz stereo Opus in 20 ms frames.
+#[derive(Debug, Clone)]
 pub struct Prepared {
-    /// The file that we wrote; it may disappear, and is made again by the next
-    /// [`Transcoder::prepare`].
+    /// The same as an Ogg file, which stays while this lives. Nobody but us may remove it.
     pub path: PathBuf,
     /// Its length in milliseconds.
     pub length_ms: u64,
+    /// Its Opus packets, in order: what is sent.
+    pub packets: Arc<[Bytes]>,
+    /// Where it was found.
+    pub origin: Origin,
+    _pin: Pin,
+}
+
+/// Where a prepared sound came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// It was played lately.
+    Memory,
+    /// It was in the cache folder.
+    Disk,
+    /// It had to be decoded.
+    Made,
+}
+
+/// What became of a sound that nobody waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is in the cache; it was decoded for that.
+    Made,
+    /// It was in the cache already.
+    Found,
+    /// It cannot be played.
+    Refused,
 }
 
 /// How sounds are prepared.
@@ -48,17 +73,23 @@ pub struct Prepared {
 pub struct Settings {
     /// Folder of the prepared files; made if it is not there. Nothing else may write to it.
     pub cache_dir: PathBuf,
+    /// Most that the folder may hold, in bytes.
+    pub cache_max_bytes: u64,
     /// The program to run as `<worker> decode-worker ...`: this one.
     pub worker: PathBuf,
     /// Longest sound that is played.
     pub max_length: Duration,
+    /// How loud every sound is made, in LUFS.
+    pub target: Level,
+    /// By which workers are waited for.
+    pub clock: Clock,
 }
 
 impl Settings {
     /// Processor time that a worker may use: decoding and encoding go at many times the speed
     /// of playing, even in a build without optimisation.
     fn cpu(&self) -> Duration {
-        Duration::from_secs(10) + self.max_length / 20
+        Duration::from_secs(10) + self.max_length / 15
     }
 
     /// Time after which a worker is killed.
@@ -66,13 +97,26 @@ impl Settings {
         self.cpu() * 3
     }
 
-    fn bounds(&self) -> Bounds {
-        Bounds {
-            length_ms: u64::try_from(self.max_length.as_millis()).unwrap_or(u64::MAX),
+    fn order(&self, urgency: Urgency) -> Order {
+        Order {
+            target: self.target,
+            is_background: urgency == Urgency::Background,
+            length_ms: self.max_length_ms(),
             memory_bytes: MEMORY_BYTES_MAX,
             cpu_s: self.cpu().as_secs(),
         }
     }
+
+    fn max_length_ms(&self) -> u64 {
+        u64::try_from(self.max_length.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Whether somebody waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Urgency {
+    Now,
+    Background,
 }
 
 /// Prepares sounds, each content once. Clones share everything.
@@ -81,16 +125,17 @@ pub struct Transcoder(Arc<Inner>);
 
 struct Inner {
     settings: Settings,
-    /// What became of a file as it was when it was last looked at.
-    files: Cache<Stamp, Verdict>,
+    folder: Folder,
     /// What became of a content, so that copies and concurrent requests share the work.
-    contents: Cache<String, Verdict>,
+    contents: Cache<Key, Verdict>,
+    /// Packets of what was played lately.
+    memory: Cache<Key, Stream>,
     workers: Semaphore,
-    temporaries: AtomicU64,
 }
 
-/// What became of a sound. Only lasting results are remembered.
-type Verdict = Result<Prepared, Reason>;
+/// What became of a content, and whether it was found or made. Only lasting results are
+/// remembered.
+type Verdict = Result<(Facts, Origin), Reason>;
 
 /// Why there is no verdict this time.
 #[derive(Debug)]
@@ -101,12 +146,19 @@ enum Failure {
     Io(io::Error),
 }
 
+impl From<Unread> for Failure {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::Missing => Self::Missing,
+            Unread::Changed => Self::Changed,
+            Unread::Io(error) => Self::Io(error),
+        }
+    }
+}
+
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        match error.kind() {
-            ErrorKind::NotFound => Self::Missing,
-            _ => Self::Io(error),
-        }
+        Self::Io(error)
     }
 }
 
@@ -118,286 +170,259 @@ impl From<&Failure> for Error {
                 "this sound cannot be played: its file is being written, try again".to_owned(),
             ),
             Failure::Busy => Self::Unavailable("the server is too busy for a new sound, try again"),
+            Failure::Io(error) if error.kind() == ErrorKind::StorageFull => Self::StorageFull,
             Failure::Io(error) => Self::internal(io::Error::new(error.kind(), error.to_string())),
         }
     }
 }
 
-/// A file and everything that changes with its content.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Stamp {
-    path: PathBuf,
-    length_bytes: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-    inode: u64,
-    is_file: bool,
-}
-
-impl Stamp {
-    fn new(path: &Path, metadata: &Metadata) -> Self {
-        Self {
-            path: path.to_owned(),
-            length_bytes: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-            inode: metadata.ino(),
-            is_file: metadata.is_file(),
-        }
-    }
-}
-
 impl Transcoder {
-    /// Makes the cache folder and removes what an earlier process left unfinished in it.
+    /// Makes the cache folder and removes what an earlier process left unfinished in it. Blocks.
     ///
     /// # Errors
     /// When the folder cannot be made or read.
     pub fn new(settings: Settings) -> io::Result<Self> {
-        std::fs::create_dir_all(&settings.cache_dir)?;
-        for entry in std::fs::read_dir(&settings.cache_dir)? {
-            let path = entry?.path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == &TEMPORARY_SUFFIX[1..])
-            {
-                std::fs::remove_file(path)?;
-            }
-        }
+        let weight = |_: &Key, stream: &Stream| {
+            let bytes: usize = stream.packets.iter().map(Bytes::len).sum();
+            u32::try_from(bytes).unwrap_or(u32::MAX)
+        };
         Ok(Self(Arc::new(Inner {
+            folder: Folder::open(settings.cache_dir.clone(), settings.cache_max_bytes)?,
             settings,
-            files: Cache::new(REMEMBERED_MAX),
             contents: Cache::new(REMEMBERED_MAX),
+            memory: Cache::builder()
+                .weigher(weight)
+                .max_capacity(MEMORY_CACHE_BYTES)
+                .build(),
             workers: Semaphore::new(WORKERS_MAX),
-            temporaries: AtomicU64::new(0),
         })))
     }
 
-    /// The playable form of `source`, made on the first call and found again on later ones until
-    /// the file changes. A call for a known sound costs two looks at the file system.
+    /// The playable form of `original`, for somebody who waits. Made where it is not there yet,
+    /// before everything that nobody waits for; found again on later calls: in memory when it was
+    /// played lately, else by reading one file.
     ///
     /// # Errors
     /// [`Error::Conflict`] with the reason when the file cannot be played, [`Error::NotFound`]
     /// when it is gone, [`Error::Unavailable`] when the work did not finish in time,
-    /// [`Error::Internal`] for faults of ours.
-    pub async fn prepare(&self, source: &Path) -> Result<Prepared, Error> {
-        let inner = &*self.0;
-        let metadata = tokio::fs::metadata(source).await;
-        let metadata = metadata.map_err(|error| Error::from(&Failure::from(error)))?;
-        let stamp = Stamp::new(source, &metadata);
-        loop {
-            let verdict = inner
-                .files
-                .try_get_with_by_ref(&stamp, inner.examine(&stamp))
-                .await
-                .map_err(|failure| Error::from(&**failure))?;
-            let prepared = verdict.map_err(|reason| inner.refusal(reason))?;
-            if is_there(&prepared.path).await {
+    /// [`Error::StorageFull`], [`Error::Internal`] for faults of ours.
+    pub async fn prepare(&self, original: &Original) -> Result<Prepared, Error> {
+        let inner = &self.0;
+        if let Some(examined) = original.examined() {
+            if let Err(reason) = &examined.verdict {
+                return Err(self.refusal(*reason));
+            }
+            if let Some(key) = inner.key(examined.hash)
+                && let Some(prepared) = inner.load(key).await
+            {
                 return Ok(prepared);
             }
-            // Somebody cleaned the cache up: forget, and make it again.
-            inner.files.invalidate(&stamp).await;
         }
+        // It is new, or somebody cleaned the cache up.
+        let (examined, origin) = inner
+            .look(original, Urgency::Now)
+            .await
+            .map_err(|failure| Error::from(&*failure))?;
+        original.remember(examined.clone());
+        if let Err(reason) = examined.verdict {
+            return Err(self.refusal(reason));
+        }
+        let prepared = match inner.key(examined.hash) {
+            Some(key) => inner.load(key).await,
+            None => None,
+        };
+        let gone = || Error::Unavailable("the server is too busy for a new sound, try again");
+        let prepared = prepared.ok_or_else(gone)?;
+        Ok(Prepared { origin, ..prepared })
+    }
+
+    /// Finds out what `original` is and prepares it, in the background: for this the processor
+    /// is used that nobody else wants. One call at a time is worked on at once.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare), but for a file that cannot be played.
+    pub async fn examine(&self, original: &Original) -> Result<Outcome, Error> {
+        let look = self.0.look(original, Urgency::Background).await;
+        let (examined, origin) = look.map_err(|failure| Error::from(&*failure))?;
+        let outcome = match (&examined.verdict, origin) {
+            (Err(_), _) => Outcome::Refused,
+            (Ok(_), Origin::Made) => Outcome::Made,
+            (Ok(_), _) => Outcome::Found,
+        };
+        original.remember(examined);
+        Ok(outcome)
+    }
+
+    /// Whether the prepared form of this content is in the cache folder.
+    pub fn is_cached(&self, hash: Hash) -> bool {
+        self.0
+            .key(Some(hash))
+            .is_some_and(|key| self.0.folder.has(&key))
+    }
+
+    /// Whether the cache folder could hold more without losing anything.
+    pub fn has_room(&self) -> bool {
+        self.0.folder.has_room()
+    }
+
+    /// The longest sound that is played, in milliseconds.
+    pub fn max_length_ms(&self) -> u64 {
+        self.0.settings.max_length_ms()
+    }
+
+    /// How loud sounds are made, in LUFS.
+    pub fn target(&self) -> Level {
+        self.0.settings.target
+    }
+
+    fn refusal(&self, reason: Reason) -> Error {
+        let text = reason.text(self.0.settings.max_length);
+        Error::Conflict(format!("this sound cannot be played: {text}"))
     }
 }
 
 impl Inner {
-    fn refusal(&self, reason: Reason) -> Error {
-        let text = reason.text(self.settings.max_length, FILE_BYTES_MAX);
-        Error::Conflict(format!("this sound cannot be played: {text}"))
+    fn key(&self, hash: Option<Hash>) -> Option<Key> {
+        let target = self.settings.target;
+        hash.map(|hash| Key { hash, target })
     }
 
-    /// Looks into a file.
-    async fn examine(&self, stamp: &Stamp) -> Result<Verdict, Arc<Failure>> {
-        if !stamp.is_file {
-            return Ok(Err(Reason::NotAFile));
+    /// What was prepared, from memory or from its file.
+    async fn load(self: &Arc<Self>, key: Key) -> Option<Prepared> {
+        let pin = self.folder.find(&key)?;
+        let path = self.folder.path(&key);
+        let (stream, origin) = match self.memory.get(&key).await {
+            // A look at a folder of ours that is in memory too.
+            Some(stream) if path.exists() => (stream, Origin::Memory),
+            _ => {
+                let stream = self.read(key).await?;
+                self.memory.insert(key, stream.clone()).await;
+                (stream, Origin::Disk)
+            }
+        };
+        Some(Prepared {
+            path,
+            length_ms: stream.facts.length_ms,
+            packets: stream.packets,
+            origin,
+            _pin: pin,
+        })
+    }
+
+    /// Reads a prepared file; one that is gone or damaged is forgotten.
+    async fn read(self: &Arc<Self>, key: Key) -> Option<Stream> {
+        let inner = Arc::clone(self);
+        let read = spawn_blocking(move || {
+            let stream = inner.folder.read(&key).ok();
+            let stream = stream.and_then(|bytes| Stream::read(&bytes));
+            if stream.is_none() {
+                inner.folder.forget(&key);
+            }
+            stream
+        });
+        read.await.ok().flatten()
+    }
+
+    /// Looks into a file, and prepares it.
+    async fn look(
+        self: &Arc<Self>,
+        original: &Original,
+        urgency: Urgency,
+    ) -> Result<(Examined, Origin), Arc<Failure>> {
+        let refused = |hash, reason| Examined {
+            hash,
+            verdict: Err(reason),
+        };
+        if let Some(reason) = original.refused_unread() {
+            log_refusal(original.path(), reason, "");
+            return Ok((refused(None, reason), Origin::Disk));
         }
-        if stamp.length_bytes == 0 {
-            return Ok(Err(Reason::Empty));
-        }
-        if stamp.length_bytes > FILE_BYTES_MAX {
-            return Ok(Err(Reason::TooLarge));
-        }
-        let opened = stamp.clone();
-        let (file, hash) = spawn_blocking(move || open(&opened))
+        let (path, stamp) = (original.path().to_owned(), *original.stamp());
+        let (file, hash) = spawn_blocking(move || original::open(&path, &stamp))
             .await
             .map_err(joined)?
-            .map_err(Arc::new)?;
-        let path = self
-            .settings
-            .cache_dir
-            .join(format!("{hash}{PREPARED_SUFFIX}"));
-        if matches!(self.contents.get(&hash).await, Some(Ok(_))) && !is_there(&path).await {
-            self.contents.invalidate(&hash).await;
+            .map_err(|unread| Arc::new(unread.into()))?;
+        let target = self.settings.target;
+        let key = Key { hash, target };
+        if matches!(self.contents.get(&key).await, Some(Ok(_))) && !self.folder.has(&key) {
+            self.contents.invalidate(&key).await;
         }
-        self.contents
-            .try_get_with(hash, self.transcode(stamp, file, path))
-            .await
+        let entry = self
+            .contents
+            .entry(key)
+            .or_try_insert_with(self.find_or_make(original, file, key, urgency))
+            .await?;
+        let is_fresh = entry.is_fresh();
+        match entry.into_value() {
+            Err(reason) => Ok((refused(Some(hash), reason), Origin::Disk)),
+            Ok((facts, origin)) => {
+                let origin = if is_fresh { origin } else { Origin::Disk };
+                let verdict = Ok(facts);
+                let hash = Some(hash);
+                Ok((Examined { hash, verdict }, origin))
+            }
+        }
     }
 
     /// Finds a content's prepared file, or makes it.
-    async fn transcode(
-        &self,
-        stamp: &Stamp,
+    async fn find_or_make(
+        self: &Arc<Self>,
+        original: &Original,
         source: File,
-        path: PathBuf,
+        key: Key,
+        urgency: Urgency,
     ) -> Result<Verdict, Failure> {
-        let found = path.clone();
-        let length = spawn_blocking(move || File::open(found).and_then(read_length_ms)).await;
-        if let Ok(Ok(Some(length_ms))) = length {
+        if self.folder.has(&key)
+            && let Some(stream) = self.read(key).await
+        {
             // It may have been made when longer sounds were allowed.
-            let is_allowed = Duration::from_millis(length_ms) <= self.settings.max_length;
-            let prepared = Prepared { path, length_ms };
-            return Ok(is_allowed.then_some(prepared).ok_or(Reason::TooLong));
+            let is_allowed = stream.facts.length_ms <= self.settings.max_length_ms();
+            let found = (stream.facts, Origin::Disk);
+            return Ok(is_allowed.then_some(found).ok_or(Reason::TooLong));
         }
-        let _permit = self.workers.acquire().await.map_err(|_| Failure::Busy)?;
-        let temporary = self.create_temporary(&path).map_err(Failure::Io)?;
+        // What nobody waits for does not stand in the way of what somebody does.
+        let _permit = match urgency {
+            Urgency::Now => Some(self.workers.acquire().await.map_err(|_| Failure::Busy)?),
+            Urgency::Background => None,
+        };
+        let temporary = self.folder.create()?;
         let settings = &self.settings;
-        let ended = process::run(
+        let ending = process::run(
             &settings.worker,
-            settings.bounds(),
+            settings.order(urgency),
+            &settings.clock,
             settings.wall(),
             source.try_clone()?,
             temporary.file.try_clone()?,
         );
-        let ended = ended.await.map_err(Failure::Io)?;
-        if Stamp::new(&stamp.path, &source.metadata()?) != *stamp {
-            return Err(Failure::Changed);
-        }
+        let Ending { ended, complaint } = ending.await?;
+        original::check(&source, original.stamp())?;
         match ended {
             Ended::Done => {}
-            Ended::Refused(reason) => return Ok(Err(reason)),
+            Ended::Refused(reason) => {
+                log_refusal(original.path(), reason, &complaint);
+                return Ok(Err(reason));
+            }
             Ended::Interrupted => {
-                tracing::warn!(sound.path = ?stamp.path, "decoding took too long or was stopped");
+                let path = original.path();
+                tracing::warn!(sound.path = ?path, ?complaint, "a decoder was stopped");
                 return Err(Failure::Busy);
             }
         }
-        let target = path.clone();
-        let committed = spawn_blocking(move || temporary.commit(&target)).await;
-        let length_ms = committed
-            .map_err(io::Error::other)
-            .flatten()
-            .map_err(Failure::Io)?;
-        Ok(Ok(Prepared { path, length_ms }))
-    }
-
-    fn create_temporary(&self, target: &Path) -> io::Result<Temporary> {
-        // Somebody may have removed the whole folder.
-        std::fs::create_dir_all(&self.settings.cache_dir)?;
-        Temporary::create(target, self.temporaries.fetch_add(1, Ordering::Relaxed))
+        let inner = Arc::clone(self);
+        let commit = spawn_blocking(move || inner.folder.commit(temporary, &key));
+        let _pin = commit.await.map_err(io::Error::other)??;
+        let stream = self.read(key).await;
+        let stream = stream.ok_or_else(|| io::Error::other("the worker wrote no stream"))?;
+        Ok(Ok((stream.facts, Origin::Made)))
     }
 }
 
-async fn is_there(path: &Path) -> bool {
-    tokio::fs::try_exists(path).await.unwrap_or(false)
-}
-
-/// Opens the file of `stamp`, and no other that took its place, and hashes it: the hash is in
-/// hexadecimal.
-fn open(stamp: &Stamp) -> Result<(File, String), Failure> {
-    // Without NONBLOCK a pipe of that name would never open.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = rustix::fs::open(&stamp.path, flags, Mode::empty()).map_err(io::Error::from)?;
-    let mut file = File::from(file);
-    if Stamp::new(&stamp.path, &file.metadata()?) != *stamp {
-        return Err(Failure::Changed);
-    }
-    let mut hash = Sha256::new_with_prefix(RECIPE);
-    io::copy(&mut (&mut file).take(FILE_BYTES_MAX), &mut hash)?;
-    io::Seek::rewind(&mut file)?;
-    Ok((file, format!("{:x}", hash.finalize())))
+/// The one line that a bad file is worth.
+fn log_refusal(path: &Path, reason: Reason, complaint: &str) {
+    tracing::warn!(sound.path = ?path, ?reason, decoder = ?complaint, "a sound cannot be played");
 }
 
 fn joined(error: tokio::task::JoinError) -> Arc<Failure> {
     Arc::new(Failure::Io(io::Error::other(error)))
-}
-
-/// A file being written; removed unless it is committed.
-struct Temporary {
-    file: File,
-    path: PathBuf,
-}
-
-impl Temporary {
-    fn create(target: &Path, number: u64) -> io::Result<Self> {
-        let mut path = target.as_os_str().to_owned();
-        path.push(format!(".{number}{TEMPORARY_SUFFIX}"));
-        let path = PathBuf::from(path);
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(&path)?;
-        Ok(Self { file, path })
-    }
-
-    /// Gives the file its name once it is whole and on the disk; answers its length in
-    /// milliseconds.
-    fn commit(mut self, target: &Path) -> io::Result<u64> {
-        self.file.flush()?;
-        let length_ms = read_length_ms(&self.file)?
-            .ok_or_else(|| io::Error::other("the worker wrote no stream"))?;
-        self.file.sync_all()?;
-        std::fs::rename(&self.path, target)?;
-        if let Some(folder) = target.parent() {
-            File::open(folder)?.sync_all()?;
-        }
-        Ok(length_ms)
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        // After a commit there is none of this name any more.
-        let _gone_already = std::fs::remove_file(&self.path);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_abandoned_file_is_removed_and_a_whole_one_is_kept() {
-        let folder = tempfile::tempdir().unwrap();
-        let target = folder.path().join("a.opus.ogg");
-        let files = || std::fs::read_dir(folder.path()).unwrap().count();
-
-        drop(Temporary::create(&target, 1).unwrap());
-        assert_eq!(files(), 0);
-        assert!(
-            Temporary::create(&target, 2)
-                .unwrap()
-                .commit(&target)
-                .is_err()
-        );
-        assert_eq!(files(), 0);
-
-        let whole = Temporary::create(&target, 3).unwrap();
-        let mut writer = super::super::ogg_opus::Writer::new(&whole.file).unwrap();
-        writer.push(&vec![0.0; 9_600]).unwrap();
-        writer.finish().unwrap();
-        assert_eq!(whole.commit(&target).unwrap(), 100);
-        assert!(target.exists());
-        assert_eq!(files(), 1);
-    }
-
-    #[tokio::test]
-    async fn leftovers_are_swept_at_the_start() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("x.opus.ogg.7.tmp"), "half").unwrap();
-        std::fs::write(folder.path().join("y.opus.ogg"), "whole").unwrap();
-        let settings = Settings {
-            cache_dir: folder.path().to_owned(),
-            worker: PathBuf::from("/nowhere"),
-            max_length: Duration::from_mins(10),
-        };
-        let transcoder = Transcoder::new(settings).unwrap();
-        let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
-        assert_eq!(left.len(), 1);
-
-        let missing = transcoder.prepare(&folder.path().join("none.mp3")).await;
-        assert!(matches!(missing, Err(Error::NotFound(_))), "{missing:?}");
-        let no_file = transcoder.prepare(folder.path()).await;
-        assert!(matches!(no_file, Err(Error::Conflict(_))), "{no_file:?}");
-    }
 }

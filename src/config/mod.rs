@@ -56,6 +56,10 @@ pub struct Sounds {
     pub dir: PathBuf,
     /// The longest sound that is played.
     pub max_length: Duration,
+    /// How loud every sound is made, in LUFS.
+    pub loudness_lufs: f64,
+    /// Most that the folder of prepared sounds may hold, in bytes.
+    pub cache_max_bytes: u64,
 }
 
 /// The connection to Discord.
@@ -295,6 +299,11 @@ fn read(source: &mut Source) -> Config {
         sounds: Sounds {
             dir: source.text("sounds.dir").into(),
             max_length: Duration::from_secs(source.number("sounds.max_length_s", 1, 3600)),
+            loudness_lufs: source.parse("sounds.loudness_lufs", -16.0, |text| match text.parse() {
+                Ok(lufs) if (-31.0..=-5.0).contains(&lufs) => Ok(lufs),
+                _ => Err("is not a loudness from -31 to -5"),
+            }),
+            cache_max_bytes: source.number("sounds.cache_max_mib", 16, 1 << 24) << 20,
         },
         discord: read_discord(source),
         limits: Limits {

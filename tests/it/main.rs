@@ -15,6 +15,7 @@
 
 mod support;
 
+mod audio;
 mod bot;
 mod cli;
 mod config;

@@ -1,24 +1,44 @@
 //! What is in the folder, sorted both ways at once, so that a page costs its own length.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use std::{fs, io};
 
 use unicode_normalization::UnicodeNormalization;
 
-/// One file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use crate::audio::{Facts, Original, Reason, Stamp};
+
+/// One file, as long as its content stays the same.
+#[derive(Debug)]
 pub struct Sound {
     /// The file's name in NFC, with its extension.
     pub name: String,
     /// The text before its last dot: what the play log calls it.
     pub stem: String,
-    /// Where it lies.
-    pub path: PathBuf,
+    /// Where it lies, and what is known of its audio.
+    pub original: Original,
     /// When the file was last changed, in Unix milliseconds.
     pub modified_ms: i64,
+}
+
+impl Sound {
+    /// Whether it can be played, as far as is known: one that nobody has looked into counts as
+    /// playable.
+    pub fn is_playable(&self) -> bool {
+        self.reason().is_none()
+    }
+
+    /// Why it cannot be played, once that is known.
+    pub fn reason(&self) -> Option<Reason> {
+        self.original.examined()?.verdict.as_ref().err().copied()
+    }
+
+    /// What was measured of it, once that is known.
+    pub fn facts(&self) -> Option<&Facts> {
+        self.original.examined()?.verdict.as_ref().ok()
+    }
 }
 
 /// Orders of the list. Seed 004, Get Local Sounds.
@@ -44,23 +64,26 @@ pub(super) struct Index {
 
 impl Index {
     /// Reads a folder. Hidden files and names that are not UTF-8 are no sounds; links are
-    /// followed to plain files. A folder that is not there has none.
+    /// followed to plain files. A folder that is not there has none. What has not changed since
+    /// `before` is taken over from there, with all that is known of it.
     ///
     /// # Errors
     /// When the folder is there but cannot be read: nothing is known about it then.
-    pub(super) fn read(dir: &Path) -> io::Result<Self> {
-        match list(dir) {
+    pub(super) fn read(dir: &Path, before: &Self) -> io::Result<Self> {
+        match list(dir, before) {
             Ok(sounds) => Ok(Self::new(sounds)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(error),
         }
     }
 
-    fn new(mut sounds: Vec<Sound>) -> Self {
-        sounds.sort_by(|a, b| a.name.cmp(&b.name).then_with(|| a.path.cmp(&b.path)));
+    fn new(mut by_name: Vec<Arc<Sound>>) -> Self {
+        by_name.sort_by(|a, b| {
+            let paths = || a.original.path().cmp(b.original.path());
+            a.name.cmp(&b.name).then_with(paths)
+        });
         // Two spellings of one NFC name: the first in byte order is meant.
-        sounds.dedup_by(|later, first| later.name == first.name);
-        let by_name: Vec<Arc<Sound>> = sounds.into_iter().map(Arc::new).collect();
+        by_name.dedup_by(|later, first| later.name == first.name);
         let mut by_date = by_name.clone();
         by_date.sort_by(|a, b| {
             b.modified_ms
@@ -141,7 +164,7 @@ impl Index {
     }
 }
 
-fn list(dir: &Path) -> io::Result<Vec<Sound>> {
+fn list(dir: &Path, before: &Index) -> io::Result<Vec<Arc<Sound>>> {
     let mut sounds = Vec::new();
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
@@ -156,17 +179,29 @@ fn list(dir: &Path) -> io::Result<Vec<Sound>> {
             continue;
         }
         let name: String = file_name.nfc().collect();
+        let (path, stamp) = (entry.path(), Stamp::new(&about));
+        let known = before
+            .names
+            .get(&name)
+            .and_then(|position| before.by_name.get(*position));
+        if let Some(known) = known
+            && known.original.path() == path
+            && *known.original.stamp() == stamp
+        {
+            sounds.push(Arc::clone(known));
+            continue;
+        }
         let stem = name
             .rsplit_once('.')
             .map_or(name.as_str(), |(stem, _)| stem)
             .to_owned();
         let modified_ms = about.modified().map_or(0, unix_ms);
-        sounds.push(Sound {
+        sounds.push(Arc::new(Sound {
             name,
             stem,
-            path: entry.path(),
+            original: Original::new(path, stamp),
             modified_ms,
-        });
+        }));
     }
     Ok(sounds)
 }
@@ -181,14 +216,17 @@ mod tests {
     use super::*;
 
     fn index(names: &[&str]) -> Index {
-        let sound = |(number, name): (usize, &&str)| Sound {
-            name: (*name).to_owned(),
-            stem: name
-                .rsplit_once('.')
-                .map_or(*name, |(stem, _)| stem)
-                .to_owned(),
-            path: PathBuf::from(name),
-            modified_ms: i64::try_from(number).unwrap(),
+        let stamp = Stamp::new(&fs::metadata(".").unwrap());
+        let sound = |(number, name): (usize, &&str)| {
+            Arc::new(Sound {
+                name: (*name).to_owned(),
+                stem: name
+                    .rsplit_once('.')
+                    .map_or(*name, |(stem, _)| stem)
+                    .to_owned(),
+                original: Original::new(name.into(), stamp),
+                modified_ms: i64::try_from(number).unwrap(),
+            })
         };
         Index::new(names.iter().enumerate().map(sound).collect())
     }

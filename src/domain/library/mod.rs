@@ -17,6 +17,8 @@ pub use index::{Order, Sound};
 pub struct Library {
     dir: PathBuf,
     index: RwLock<Arc<Index>>,
+    /// Told of each look at the folder.
+    looks: tokio::sync::watch::Sender<()>,
     watcher: std::sync::OnceLock<watch::Watcher>,
 }
 
@@ -27,6 +29,7 @@ impl Library {
         let library = Arc::new(Self {
             dir,
             index: RwLock::default(),
+            looks: tokio::sync::watch::Sender::new(()),
             watcher: std::sync::OnceLock::new(),
         });
         if let Err(error) = library.rescan() {
@@ -53,13 +56,20 @@ impl Library {
         self.index().suggest(partial, limit)
     }
 
+    /// Resolves whenever the folder has been looked at again; what has changed is in the list by
+    /// then.
+    pub fn looks(&self) -> tokio::sync::watch::Receiver<()> {
+        self.looks.subscribe()
+    }
+
     /// Reads the folder again. Called by the watcher. Blocks.
     ///
     /// # Errors
     /// When it cannot be read; what was known stays.
     fn rescan(&self) -> io::Result<()> {
-        let index = Arc::new(Index::read(&self.dir)?);
+        let index = Arc::new(Index::read(&self.dir, &self.index())?);
         *self.index.write().unwrap_or_else(PoisonError::into_inner) = index;
+        self.looks.send_replace(());
         Ok(())
     }
 

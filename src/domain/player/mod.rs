@@ -117,7 +117,7 @@ impl Player {
             "there is no sound of this name, see the list of sounds",
         ))?;
         self.check_bot_rights(asker.guild, channel)?;
-        let audio = self.transcoder.prepare(&file.path).await?;
+        let audio = self.transcoder.prepare(&file.original).await?;
         self.order(asker, user_tag, settings, channel, &file, audio)
             .await
     }
@@ -139,7 +139,7 @@ impl Player {
             let picked = random::pick(&sounds, &recent);
             let place = picked.ok_or(Error::NotFound("there are no sounds yet"))?;
             let file = sounds.swap_remove(place);
-            match self.transcoder.prepare(&file.path).await {
+            match self.transcoder.prepare(&file.original).await {
                 Ok(audio) => {
                     let play = self.order(asker, user_tag, settings, channel, &file, audio);
                     return play.await;

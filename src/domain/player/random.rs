@@ -43,12 +43,20 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
+    use crate::audio::{Original, Stamp};
 
     fn sounds(count: usize) -> Vec<Arc<Sound>> {
+        let stamp = Stamp {
+            size_bytes: 1,
+            modified_ns: 0,
+            changed_ns: 0,
+            inode: 0,
+            is_file: true,
+        };
         let sound = |number: usize| Sound {
             name: format!("{number}.ogg"),
             stem: number.to_string(),
-            path: PathBuf::new(),
+            original: Original::new(PathBuf::new(), stamp),
             modified_ms: 0,
         };
         (0..count).map(sound).map(Arc::new).collect()

@@ -4,6 +4,5 @@ mod commands;
 mod connection;
 mod player;
 mod stage;
-mod transcoder;
 mod unplayable;
 mod voice;

@@ -1,7 +1,6 @@
 //! The application without its HTTP side, in a guild with two voice channels.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use yuri::domain::player::{Asker, PlayerState};
 use yuri::domain::settings::GuildSettings;
 use yuri::ids::{ChannelId, GuildId, UserId};
 
+use crate::audio::{fixture, worker};
 use crate::support::child;
 
 pub(super) const BOT: u64 = 1_098_214_563_907_108_864;
@@ -32,6 +32,15 @@ pub(super) const ELSEWHERE: u64 = 1_133_070_882_316_972_032;
 
 /// 2019-04-06T18:48:02Z.
 pub(super) const START_MS: i64 = 1_554_576_482_000;
+
+/// The sounds: two seconds of 440 Hz each.
+pub(super) const TONES: [&str; 5] = [
+    "tone-opus.ogg",
+    "tone-vorbis.ogg",
+    "tone.flac",
+    "tone.mp3",
+    "tone.wav",
+];
 
 /// Long enough for a busy machine.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -73,7 +82,7 @@ fn world() -> World {
 }
 
 impl Stage {
-    /// With the tones of every format among the sounds.
+    /// With some tones as the sounds.
     pub(super) async fn start() -> Self {
         Self::start_with(&[]).await
     }
@@ -107,9 +116,8 @@ impl Stage {
         sim.set_rate_limit(Requests::to("/webhooks/*/*"), None);
         let sounds = folder.path().join("sounds");
         fs::create_dir(&sounds).unwrap();
-        for tone in fs::read_dir(fixtures()).unwrap() {
-            let tone = tone.unwrap();
-            fs::copy(tone.path(), sounds.join(tone.file_name())).unwrap();
+        for tone in TONES {
+            fs::write(sounds.join(tone), fixture(tone)).unwrap();
         }
         let application = sim.application();
         let ours = [
@@ -238,18 +246,4 @@ impl Stage {
         self.running.stop().await;
         self.sim
     }
-}
-
-/// Two seconds of 440 Hz in every format.
-pub(super) fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/audio")
-}
-
-pub(super) fn fixture(name: &str) -> Vec<u8> {
-    fs::read(fixtures().join(name)).unwrap()
-}
-
-/// The program that decodes.
-pub(super) fn worker() -> PathBuf {
-    PathBuf::from(env!("CARGO_BIN_EXE_yuri"))
 }
