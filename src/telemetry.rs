@@ -1,25 +1,53 @@
 //! The log on the console. `cli` starts it.
 
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _, Write};
 
+use indicatif::MultiProgress;
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{EnvFilter, filter_fn};
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Starts logging to standard error, so that standard output stays with what a command answers.
 /// `filter` is a level or a list like `info,yuri::access=debug`; one that cannot be read is `info`.
-pub fn start(filter: &str) {
+/// Bars that are added to what it answers stay below the log.
+pub fn start(filter: &str) -> MultiProgress {
+    let console = Console(MultiProgress::new());
+    let bars = console.0.clone();
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let console = tracing_subscriber::fmt::layer()
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(console);
     // Fails only when a test has started logging before.
     let _already_started = tracing_subscriber::registry()
         .with(console)
         .with(filter)
         .with(filter_fn(may_be_logged))
         .try_init();
+    bars
+}
+
+/// Standard error, and the bars that are drawn at its end: they make way for each line.
+struct Console(MultiProgress);
+
+impl<'a> MakeWriter<'a> for Console {
+    type Writer = &'a Self;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        self
+    }
+}
+
+impl Write for &Console {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.suspend(|| io::stderr().write_all(line))?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 /// Other crates trace whole messages, tokens included: below info they are never heard.

@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::db::{Db, OpenError};
 use crate::discord::{self, Discord};
 use crate::domain::guilds::{Gateway, Guilds, Offline};
+use crate::domain::ingest::Ingest;
 use crate::domain::library::Library;
 use crate::domain::limits::Limits;
 use crate::domain::login::Login;
@@ -60,6 +61,8 @@ pub struct App {
     pub db: Db,
     /// The operator's sounds.
     pub library: Arc<Library>,
+    /// What prepares them before somebody asks.
+    pub ingest: Arc<Ingest>,
     /// Whose guild it is.
     pub guilds: Arc<Guilds>,
     /// What callers may ask for.
@@ -103,6 +106,13 @@ impl App {
         })
         .map_err(data_dir)?;
         let library = Library::open(config.sounds.dir.clone());
+        let ingest = Arc::new(Ingest::new(
+            Arc::clone(&library),
+            transcoder.clone(),
+            db.clone(),
+            clock.clone(),
+            config.sounds.prepare_ahead,
+        ));
         let bot = match discord {
             Some(_) => {
                 let http = discord::client(&config.discord).map_err(BuildError::Discord)?;
@@ -147,6 +157,7 @@ impl App {
             clock,
             db,
             library,
+            ingest,
             guilds,
             tokens,
             login,
@@ -162,10 +173,13 @@ impl App {
         self.bot.is_some()
     }
 
-    /// Starts what runs by itself: the bot, and the regular writing and cleaning.
+    /// Starts what runs by itself: the bot, the preparing of sounds, and the regular writing and
+    /// cleaning.
     pub fn start(self: &Arc<Self>) -> Running {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = vec![tokio::spawn(Arc::clone(self).maintain(stopped.clone()))];
+        let (ingest, until) = (Arc::clone(&self.ingest), stopped.clone());
+        tasks.push(tokio::spawn(async move { ingest.run(until).await }));
         if let Some(bot) = self.bot.clone() {
             let (player, library) = (Arc::clone(&self.player), Arc::clone(&self.library));
             let db = self.db.clone();

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "demo")]
 mod demo;
+mod progress;
 mod serve;
 
 use std::path::Path;

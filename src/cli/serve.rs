@@ -7,7 +7,9 @@ use std::{env, io};
 use rocket::fairing::AdHoc;
 use tokio::io::AsyncReadExt as _;
 
-use super::{complain, load_config};
+use indicatif::MultiProgress;
+
+use super::{complain, load_config, progress};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -27,10 +29,10 @@ pub(super) fn run(options: &Options) -> ExitCode {
         Ok(config) => config,
         Err(faults) => return complain(&faults),
     };
-    telemetry::start(&config.log);
+    let console = telemetry::start(&config.log);
     let until_input_ends = options.until_input_ends;
     rocket::async_main(async move {
-        let code = match serve(config, until_input_ends).await {
+        let code = match serve(config, until_input_ends, console).await {
             Ok(()) => 0,
             Err(error) => {
                 complain(&*error);
@@ -43,13 +45,18 @@ pub(super) fn run(options: &Options) -> ExitCode {
     })
 }
 
-async fn serve(config: Config, until_input_ends: bool) -> Result<(), Box<dyn std::error::Error>> {
+async fn serve(
+    config: Config,
+    until_input_ends: bool,
+    console: MultiProgress,
+) -> Result<(), Box<dyn std::error::Error>> {
     let worker = worker()?;
     let public_url = config.public_url.join("/");
     for name in config.discord.missing() {
         tracing::warn!("{name} is not set: the bot is off and nobody can log in");
     }
     let app = App::build(config, Clock::system(), worker)?;
+    tokio::spawn(progress::show(console, app.ingest.progress()));
     let running = app.start();
     let started = AdHoc::on_liftoff("started", move |_| {
         Box::pin(async move { tracing::info!("serving {public_url}") })

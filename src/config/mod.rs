@@ -60,6 +60,8 @@ pub struct Sounds {
     pub loudness_lufs: f64,
     /// Most that the folder of prepared sounds may hold, in bytes.
     pub cache_max_bytes: u64,
+    /// Whether sounds are prepared before somebody asks for them.
+    pub prepare_ahead: bool,
 }
 
 /// The connection to Discord.
@@ -304,6 +306,9 @@ fn read(source: &mut Source) -> Config {
                 _ => Err("is not a loudness from -31 to -5"),
             }),
             cache_max_bytes: source.number("sounds.cache_max_mib", 16, 1 << 24) << 20,
+            prepare_ahead: source.parse("sounds.prepare_ahead", true, |text| {
+                text.parse().map_err(|_| "is not true or false")
+            }),
         },
         discord: read_discord(source),
         limits: Limits {

@@ -5,6 +5,7 @@ mod connection;
 pub mod guilds;
 pub mod plays;
 mod schema;
+pub mod sound_files;
 pub mod tokens;
 pub mod users;
 

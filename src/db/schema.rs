@@ -125,3 +125,37 @@ diesel::table! {
         kind -> SmallInt,
     }
 }
+
+diesel::table! {
+    /// What is known of each file of sound.
+    sound_files (path) {
+        /// Where it lies.
+        path -> Text,
+        /// Its size.
+        size_bytes -> BigInt,
+        /// When its content was changed last.
+        modified_ns -> BigInt,
+        /// When anything about it was.
+        changed_ns -> BigInt,
+        /// Its number in the file system.
+        inode -> BigInt,
+        /// SHA-256 of its content.
+        hash -> Nullable<Binary>,
+        /// By which rules it was examined.
+        recipe -> SmallInt,
+        /// Why it cannot be played.
+        reason -> Nullable<SmallInt>,
+        /// Its length; of one that is too long the limit then.
+        length_ms -> BigInt,
+        /// Integrated loudness, in hundredths of LUFS.
+        loudness_clufs -> Nullable<Integer>,
+        /// True peak, in hundredths of dBTP.
+        true_peak_cdb -> Nullable<Integer>,
+        /// What was added to it, in hundredths of a decibel.
+        gain_cdb -> Integer,
+        /// What it was brought to, in hundredths of LUFS.
+        target_clufs -> Integer,
+        /// 64 points.
+        waveform -> Nullable<Binary>,
+    }
+}

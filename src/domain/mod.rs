@@ -2,6 +2,7 @@
 //! `http` and `bot` call in; the domain calls `audio`, `db` and `discord`.
 
 pub mod guilds;
+pub mod ingest;
 pub mod library;
 pub mod limits;
 pub mod login;

@@ -46,6 +46,8 @@ struct SoundButton {
     /// What the API is asked for.
     name: String,
     stem: String,
+    /// Why it cannot be played.
+    reason: Option<String>,
 }
 
 /// A page or a part of one, with the policy that browsers hold it to.
@@ -107,6 +109,9 @@ async fn board(app: &App, user: UserId) -> Result<BoardPage, Error> {
         .map(|sound| SoundButton {
             name: sound.name.clone(),
             stem: sound.stem.clone(),
+            reason: sound
+                .reason()
+                .map(|reason| reason.text(app.config.sounds.max_length)),
         })
         .collect();
     Ok(BoardPage {

@@ -4,6 +4,7 @@
 mod cache;
 mod formats;
 mod hostile;
+mod ingest;
 mod loudness;
 pub mod vectors;
 

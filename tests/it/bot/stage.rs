@@ -126,6 +126,7 @@ impl Stage {
                 folder.path().join("data").display().to_string(),
             ),
             ("YURI_SOUNDS__DIR", sounds.display().to_string()),
+            ("YURI_SOUNDS__PREPARE_AHEAD", "false".to_owned()),
             ("YURI_DISCORD__VOICE_SETTLE_MS", "0".to_owned()),
             ("YURI_DISCORD__API_URL", sim.api_url()),
             ("YURI_DISCORD__CONNECT_TO", sim.https_addr().to_string()),

@@ -1,6 +1,7 @@
 //! The database, the same tests on both backends.
 
 mod plays;
+mod sound_files;
 mod tokens;
 
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use yuri::app::App;
+
 use crate::support::browser::Browser;
 use crate::support::{Answer, Setup};
 
@@ -30,6 +32,22 @@ async fn a_stranger_is_asked_to_log_in_and_a_user_sees_the_board() {
         "{policy}"
     );
     assert_eq!(board.header("cache-control"), "no-store");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sound_that_cannot_be_played_says_why() {
+    let setup = Setup::with_discord().set("YURI_SOUNDS__PREPARE_AHEAD", "true");
+    fs::write(setup.sounds().join("bad.ogg"), "x").unwrap();
+    let server = setup.start().await;
+    let is_known = |app: &App| app.library.find("bad").is_some_and(|it| !it.is_playable());
+    server.until(is_known).await;
+    let board = Browser::login(&server, "ada").await.get("/").await;
+    let button = board.body.lines().find(|line| line.contains("bad.ogg"));
+    let button = button.unwrap().trim();
+    assert!(
+        button.contains("disabled title=\"the file holds no audio that is supported"),
+        "{button}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -61,6 +61,7 @@ impl Setup {
             ("YURI_PUBLIC_URL", SITE.to_owned()),
             ("YURI_DATA_DIR", path("data")),
             ("YURI_SOUNDS__DIR", path("sounds")),
+            ("YURI_SOUNDS__PREPARE_AHEAD", "false".to_owned()),
             ("YURI_DISCORD__VOICE_SETTLE_MS", "0".to_owned()),
         ];
         let settings = settings
