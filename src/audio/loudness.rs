@@ -16,6 +16,9 @@ pub(super) const PEAK_MAX_DBTP: f64 = -1.0;
 const BOOST_MAX_DB: f64 = 12.0;
 /// What the encoder may add to a peak, before it is known exactly.
 const ENCODER_ROOM_DB: f64 = 0.3;
+/// Times that the loudness of a result is corrected, and that anything is.
+const LOUDNESS_CORRECTIONS_MAX: u8 = 3;
+const CORRECTIONS_MAX: u8 = 8;
 /// The shortest sound that has a loudness by the standard: 400 ms.
 const BLOCK_FRAMES: usize = 19_200;
 /// A block begins every 100 ms.
@@ -127,13 +130,20 @@ impl Measured {
     }
 
     /// What has still to be added to a sound that came out like this, where `wanted` LUFS were
-    /// aimed at; `None` when it is good.
-    pub(super) fn correction(&self, wanted: Option<f64>) -> Option<f64> {
+    /// aimed at; `None` when it is good, or will not get better. `corrections` is how many there
+    /// were: peaks that come again are given ever more room.
+    pub(super) fn correction(&self, wanted: Option<f64>, corrections: u8) -> Option<f64> {
         const MISS_MAX_LU: f64 = 0.2;
         const MORE_DB: f64 = 0.1;
+        if corrections >= CORRECTIONS_MAX {
+            return None;
+        }
         let room = PEAK_MAX_DBTP - self.true_peak?;
         if room < 0.0 {
-            return Some(room - MORE_DB);
+            return Some(room - MORE_DB * f64::from(1_u32 << corrections));
+        }
+        if corrections >= LOUDNESS_CORRECTIONS_MAX {
+            return None;
         }
         let miss = wanted? - self.loudness?;
         let correction = miss.min(room - MORE_DB);
@@ -249,12 +259,15 @@ mod tests {
                 "{correction:?}"
             );
         };
-        assert_eq!(result(-16.1, -1.1).correction(Some(-16.0)), None);
-        near(result(-16.0, -0.4).correction(Some(-16.0)), -0.7);
-        near(result(-17.0, -8.0).correction(Some(-16.0)), 1.0);
-        near(result(-17.0, -1.5).correction(Some(-16.0)), 0.4);
-        assert_eq!(result(-17.0, -1.1).correction(Some(-16.0)), None);
-        assert_eq!(result(-17.0, -8.0).correction(None), None);
+        assert_eq!(result(-16.1, -1.1).correction(Some(-16.0), 0), None);
+        near(result(-16.0, -0.4).correction(Some(-16.0), 0), -0.7);
+        near(result(-16.0, -0.4).correction(Some(-16.0), 3), -1.4);
+        assert_eq!(result(-16.0, -0.4).correction(Some(-16.0), 8), None);
+        near(result(-17.0, -8.0).correction(Some(-16.0), 2), 1.0);
+        assert_eq!(result(-17.0, -8.0).correction(Some(-16.0), 3), None);
+        near(result(-17.0, -1.5).correction(Some(-16.0), 0), 0.4);
+        assert_eq!(result(-17.0, -1.1).correction(Some(-16.0), 0), None);
+        assert_eq!(result(-17.0, -8.0).correction(None, 0), None);
     }
 
     #[test]

@@ -16,9 +16,6 @@ use super::ogg_opus::Writer;
 use super::resample::RATE;
 use super::sink::{Sink, SinkError, Target};
 
-/// Times that a result is corrected.
-const CORRECTIONS_MAX: u32 = 3;
-
 /// Decodes a whole file and answers its canonical form at `target` LUFS. `max_ms` is the most that
 /// is decoded.
 ///
@@ -39,12 +36,12 @@ pub(super) fn transcode(
         let output = encode(&container, &bytes, &original, gain, max_ms)?;
         // The encoder moves peaks, and takes away what lies above 20 kHz.
         let result = measure_opus(output.clone())?;
-        match result.correction(wanted) {
-            Some(correction) if corrections < CORRECTIONS_MAX => {
+        match result.correction(wanted, corrections) {
+            Some(correction) => {
                 gain += correction;
                 corrections += 1;
             }
-            _ => return Ok(output),
+            None => return Ok(output),
         }
     }
 }

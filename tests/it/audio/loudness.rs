@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use proptest::prelude::{Just, Strategy as _, prop, prop_oneof};
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
 use yuri::audio::{Facts, Level, Prepared};
 
 use super::{Bench, fixture, fixtures, heard, measured, original, sine, wav};
@@ -151,4 +154,85 @@ async fn the_waveform_is_that_of_the_sound() {
     let (_, facts) = prepare(&wav(RATE, 2, RATE, half)).await;
     assert!(facts.waveform[..32].iter().all(|point| *point == 0));
     assert!(facts.waveform[32..].iter().all(|point| *point > 250));
+}
+
+/// Any sound: tones and noise in bursts, at any rate, on one side or two, quiet or clipping.
+#[derive(Debug)]
+struct Noisy {
+    rate: u32,
+    channels: u16,
+    frames: u32,
+    /// Hertz and amplitude of each.
+    tones: Vec<(f64, f64)>,
+    noise: f64,
+    /// Milliseconds from one burst to the next, and how many of a hundred are loud.
+    beat: (u32, u32),
+}
+
+impl Noisy {
+    fn bytes(&self) -> Vec<u8> {
+        let noise = noise(self.noise);
+        let sample = |frame: u32, channel: u16| {
+            let (beat_ms, loud) = self.beat;
+            let beat = self.rate * beat_ms / 1_000;
+            if frame % beat > beat * loud / 100 {
+                return 0.0;
+            }
+            let tones = self.tones.iter();
+            let tone = |(hertz, amplitude): &(f64, f64)| {
+                sine(*hertz, self.rate, *amplitude)(frame, channel)
+            };
+            noise(frame, channel) + tones.map(tone).sum::<f64>()
+        };
+        wav(self.rate, self.channels, self.frames, sample)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_sound_is_at_the_target_or_at_its_bounds() {
+    let tone = (50.0..3_500.0, 0.0..1.0).prop_map(|(hertz, level)| (hertz, f64::powi(level, 3)));
+    let strategy = (
+        prop::sample::select(vec![8_000_u32, 22_050, 44_100, 48_000, 96_000]),
+        1..=2_u16,
+        50..2_000_u32,
+        prop::collection::vec(tone, 0..4),
+        prop_oneof![Just(0.0), 0.000_1..0.6],
+        (20..900_u32, 1..=100_u32),
+    );
+    let mut runner = TestRunner::deterministic();
+    let mut at_target = 0;
+    for _ in 0..30 {
+        let (rate, channels, length_ms, tones, noise, beat) =
+            strategy.new_tree(&mut runner).unwrap().current();
+        let sound = Noisy {
+            rate,
+            channels,
+            frames: rate * length_ms / 1_000,
+            tones,
+            noise,
+            beat,
+        };
+        let (prepared, facts) = prepare(&sound.bytes()).await;
+        let mut stereo = heard(&prepared);
+        stereo.truncate(usize::try_from(length_ms).unwrap() * 48 * 2);
+        // The moment that the ear takes in at once.
+        stereo.resize(stereo.len().max(19_200 * 2), 0.0);
+        let (loudness, peak) = measured(&stereo);
+        let Some(before) = facts.loudness.map(Level::db) else {
+            assert_eq!(facts.gain, Level::from_db(0.0), "{sound:?}");
+            continue;
+        };
+        assert!(peak < -1.0, "{peak} dBTP: {sound:?}");
+        assert!(facts.gain < Level::from_db(14.0), "{facts:?}: {sound:?}");
+        let raised = (before + 12.0).min(-16.0);
+        let is_at_target = (loudness - raised).abs() < 0.5;
+        // What its peaks keep down uses all of the room that there is.
+        let is_at_peak = loudness < raised && peak > -1.6;
+        assert!(
+            is_at_target || is_at_peak,
+            "{loudness} LUFS, {peak} dBTP: {facts:?} of {sound:?}"
+        );
+        at_target += usize::from(is_at_target);
+    }
+    assert!(at_target >= 15, "{at_target} of 30 at the target");
 }
