@@ -40,9 +40,9 @@ pub(super) struct Ending {
 pub(super) enum Ended {
     /// It has been decoded.
     Done,
-    /// It cannot be, now or later.
+    /// It cannot be.
     Refused(Reason),
-    /// Nothing: the worker was killed, or took too long.
+    /// Nothing: the worker was killed.
     Interrupted,
 }
 
@@ -75,7 +75,7 @@ pub(super) async fn run(
         both = work => both,
         () = clock.sleep_until(deadline) => {
             return Ok(Ending {
-                ended: Ended::Interrupted,
+                ended: Ended::Refused(Reason::TimedOut),
                 complaint: format!("no end after {} seconds", patience.as_secs()),
             });
         }

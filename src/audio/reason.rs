@@ -27,15 +27,18 @@ pub enum Reason {
     Layout,
     /// Its audio is of a known kind, in a variety that we cannot decode.
     Coding,
-    /// Its decoder crashed, or asked for more memory or time than it may have.
+    /// Its decoder crashed, or asked for more memory or processor time than it may have.
     Failed,
+    /// Its decoder came to no end. The machine may have been to blame: no later process believes
+    /// it.
+    TimedOut,
 }
 
 /// The numbers start here, clear of the ones that shells and panics (101) use.
 const EXIT_BASE: u8 = 40;
 
 impl Reason {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Empty,
         Self::TooLarge,
         Self::NotAFile,
@@ -46,6 +49,7 @@ impl Reason {
         Self::Layout,
         Self::Failed,
         Self::Coding,
+        Self::TimedOut,
     ];
 
     /// The worker's exit status for this reason, and its number in the database: neither changes.
@@ -81,6 +85,7 @@ impl Reason {
             Self::TooLong => format!("the file is longer than {}", duration(max_length)),
             Self::Layout => "its channels or its sample rate are not supported".to_owned(),
             Self::Failed => "its decoder failed".to_owned(),
+            Self::TimedOut => "its decoder took too long".to_owned(),
         }
     }
 }
@@ -106,7 +111,7 @@ mod tests {
         for reason in Reason::ALL {
             assert_eq!(Reason::from_code(i32::from(reason.code())), Some(reason));
         }
-        for other in [0, 1, 39, 50, 101, 134, 256] {
+        for other in [0, 1, 39, 51, 101, 134, 256] {
             assert_eq!(Reason::from_code(other), None, "{other}");
         }
     }

@@ -20,10 +20,13 @@ fn to_db(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// The row of a file that has been examined; `None` for one that has not, or whose path is no
-/// text.
+/// The row of a file that has been examined; `None` for one that has not, whose path is no text,
+/// or of which the next process may find something else.
 pub(super) fn row(original: &Original, rules: Rules) -> Option<SoundFile> {
     let Examined { hash, verdict } = original.examined()?;
+    if *verdict == Err(Reason::TimedOut) {
+        return None;
+    }
     let stamp = original.stamp();
     let facts = verdict.as_ref().ok();
     let hundredths = |level: Option<Level>| level.map(Level::hundredths);

@@ -250,6 +250,30 @@ async fn what_fails_for_reasons_of_ours_is_tried_three_times() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_decoder_that_hangs_costs_one_process_and_a_line_in_the_list() {
+    let house = House::new();
+    house.add("a.wav", &fixture("tone.wav"));
+    let count = house.0.path().join("worker.count");
+    let starts = || fs::read_to_string(&count).map_or(0, |count| count.lines().count());
+    let hangs = house.script("echo started >>\"$0.count\"; exec sleep 1000");
+    let process = house.start_with(&hangs, &[]);
+    until(|| starts() == 1).await;
+    process.clock.advance(Duration::from_mins(10));
+    assert_eq!(process.verdict("a").await, Err(Reason::TimedOut));
+    process.passed(1).await;
+    house.add("empty.wav", b"");
+    process.verdict("empty").await.unwrap_err();
+    process.passed(2).await;
+    assert_eq!(starts(), 1);
+    assert_eq!(process.rows().await.len(), 1);
+    process.stop().await;
+    // It may have been the machine.
+    let process = house.start();
+    process.verdict("a").await.unwrap();
+    process.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_prepared_ahead_where_nobody_wants_that() {
     let house = House::new();
     house.add("a.wav", &fixture("tone.wav"));

@@ -63,6 +63,16 @@ pub fn greedy_flac() -> Vec<u8> {
     bytes
 }
 
+/// 144 bytes of WAVE with 65535 channels of 16 bits: their product overflows.
+pub fn many_channels() -> Vec<u8> {
+    let mut bytes = b"RIFF\x88\0\0\0WAVEfmt \x10\0\0\0\x01\0\xff\xff".to_vec();
+    bytes.extend(48_000_u32.to_le_bytes());
+    bytes.extend(96_000_u32.to_le_bytes());
+    bytes.extend(b"\xfe\xff\x10\0data\x64\0\0\0");
+    bytes.resize(144, 0);
+    bytes
+}
+
 /// Where a text is in a file.
 pub fn find(bytes: &[u8], text: &[u8]) -> usize {
     bytes
