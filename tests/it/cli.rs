@@ -1,10 +1,12 @@
 //! The program as people start it.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use reqwest::{Client, Url};
+use rustix::pty::OpenptFlags;
 use serde_json::Value;
 
 fn yuri(arguments: &[&str]) -> Command {
@@ -197,4 +199,47 @@ fn the_help_names_the_commands() {
         assert!(help.contains(command), "{help}");
     }
     assert!(!help.contains("decode-worker"), "{help}");
+}
+
+/// A terminal: the side that a program writes to, and the side that people see.
+fn terminal() -> (File, File) {
+    let seen = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    rustix::pty::grantpt(&seen).unwrap();
+    rustix::pty::unlockpt(&seen).unwrap();
+    let name = rustix::pty::ptsname(&seen, Vec::new()).unwrap();
+    let written = File::options()
+        .write(true)
+        .open(name.to_str().unwrap())
+        .unwrap();
+    (written, File::from(seen))
+}
+
+#[test]
+fn a_first_start_with_many_files_shows_how_far_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("sounds")).unwrap();
+    let tone = crate::audio::fixture("tone.wav");
+    for number in 0..20 {
+        // Each another content: ever shorter.
+        let start = &tone[..tone.len() - 4 * number];
+        let path = folder.path().join(format!("sounds/{number}.wav"));
+        std::fs::write(path, [start, &vec![0; 4 * number]].concat()).unwrap();
+    }
+    let (terminal, mut seen) = terminal();
+    let server = yuri(&["serve"])
+        .current_dir(folder.path())
+        .env("ROCKET_PORT", "0")
+        .env("TERM", "xterm")
+        .stderr(terminal)
+        .spawn()
+        .unwrap();
+    let mut screen = String::new();
+    while !screen.contains("the sounds are ready") {
+        let mut some = [0; 4_096];
+        let length = seen.read(&mut some).expect("it goes on until they are");
+        screen.push_str(&String::from_utf8_lossy(&some[..length]));
+    }
+    assert!(screen.contains("preparing sounds ["), "{screen}");
+    assert!(screen.contains("/20, "), "{screen}");
+    terminate(server);
 }
