@@ -5,8 +5,9 @@
 
 use crate::error::SimError;
 use crate::sim::Sim;
+use crate::world::expressions::EmojiHome;
 use crate::world::presence::Presence;
-use crate::world::{Activity, Channel, Sound, Status, User};
+use crate::world::{Activity, Channel, Emoji, Sound, Status, User};
 
 /// Every method that names a guild, user, channel or role that does not exist answers with
 /// the [`SimError`] that says so; no other errors are possible where none are described.
@@ -40,6 +41,33 @@ impl Sim {
     /// Deletes a channel; who sits in it is put out of voice.
     pub fn remove_channel(&self, channel: u64) -> Result<(), SimError> {
         self.shared.change(|state| state.remove_channel(channel))
+    }
+
+    /// Adds an emoji to a guild, even where its boosts give no slot for it, and gives it an id
+    /// if it has 0; its id.
+    ///
+    /// # Errors
+    ///
+    /// [`SimError::Taken`] if another emoji has its id.
+    pub fn add_emoji(&self, guild: u64, emoji: Emoji) -> Result<u64, SimError> {
+        let home = EmojiHome::Guild(guild);
+        self.shared.change(|state| state.add_emoji(home, emoji))
+    }
+
+    /// Removes an emoji from a guild.
+    ///
+    /// # Errors
+    ///
+    /// [`SimError::UnknownEmoji`] if it is not there.
+    pub fn remove_emoji(&self, guild: u64, emoji: u64) -> Result<(), SimError> {
+        let home = EmojiHome::Guild(guild);
+        self.shared.change(|state| state.remove_emoji(home, emoji))
+    }
+
+    /// The emojis of a guild, oldest first.
+    pub fn emojis(&self, guild: u64) -> Vec<Emoji> {
+        let home = EmojiHome::Guild(guild);
+        self.shared.read(|state| state.emojis(home).to_vec())
     }
 
     /// Adds a sound to a guild's soundboard, even where its boosts give no slot for it, and

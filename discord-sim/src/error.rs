@@ -20,6 +20,9 @@ pub enum SimError {
     /// There is no such role in the guild.
     #[error("there is no role {0}")]
     UnknownRole(u64),
+    /// There is no such emoji.
+    #[error("there is no emoji {0}")]
+    UnknownEmoji(u64),
     /// There is no such sound in the guild's soundboard.
     #[error("there is no sound {0}")]
     UnknownSound(u64),

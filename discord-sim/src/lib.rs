@@ -80,7 +80,7 @@ pub use state::{
     Authorization, ConnectionRefusal, Interruption, LoginRefusal, RateLimitBucket, RequestRecord,
 };
 pub use world::{
-    Activity, Application, Attachment, Channel, ChannelKind, EmojiName, File, Guild, Member,
+    Activity, Application, Attachment, Channel, ChannelKind, Emoji, EmojiName, File, Guild, Member,
     Mentions, Message, Overwrite, OverwriteTarget, Reaction, Role, Sound, Status, User, World,
     WorldError, permissions,
 };

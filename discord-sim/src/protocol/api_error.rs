@@ -45,6 +45,7 @@ impl ApiError {
     pub(crate) const UNKNOWN_MESSAGE: ApiError = ApiError::plain(404, 10008, "Unknown Message");
     pub(crate) const UNKNOWN_USER: ApiError = ApiError::plain(404, 10013, "Unknown User");
     pub(crate) const UNKNOWN_EMOJI: ApiError = ApiError::plain(400, 10014, "Unknown Emoji");
+    pub(crate) const NO_EMOJI: ApiError = ApiError::plain(404, 10014, "Unknown Emoji");
     pub(crate) const UNKNOWN_WEBHOOK: ApiError = ApiError::plain(404, 10015, "Unknown Webhook");
     pub(crate) const UNKNOWN_INTERACTION: ApiError =
         ApiError::plain(404, 10062, "Unknown interaction");
@@ -63,6 +64,8 @@ impl ApiError {
         30003,
         "Maximum number of pins reached for the channel (250)",
     );
+    pub(crate) const TOO_MANY_EMOJIS: ApiError =
+        ApiError::plain(400, 30008, "Maximum number of emojis reached (50)");
     pub(crate) const TOO_MANY_REACTIONS: ApiError =
         ApiError::plain(403, 30010, "Maximum number of reactions reached (20)");
     pub(crate) const TOO_MANY_ATTACHMENTS: ApiError = ApiError::plain(
@@ -70,6 +73,8 @@ impl ApiError {
         30015,
         "Maximum number of attachments in a message reached (10)",
     );
+    pub(crate) const TOO_MANY_ANIMATED_EMOJIS: ApiError =
+        ApiError::plain(400, 30018, "Maximum number of animated emojis reached (50)");
     pub(crate) const TOO_MANY_SOUNDS: ApiError =
         ApiError::plain(400, 30045, "Maximum number of soundboard sounds reached");
     pub(crate) const TOO_LARGE: ApiError = ApiError::plain(413, 40005, "Request entity too large");
@@ -101,6 +106,7 @@ impl ApiError {
         ApiError::plain(400, 50024, "Cannot execute action on this channel type");
     pub(crate) const INVALID_WEBHOOK_TOKEN: ApiError =
         ApiError::plain(401, 50027, "Invalid Webhook Token");
+    pub(crate) const INVALID_ROLE: ApiError = ApiError::plain(400, 50028, "Invalid Role");
     pub(crate) const INVALID_RECIPIENT: ApiError =
         ApiError::plain(400, 50033, "Invalid Recipient(s)");
     pub(crate) const BULK_TOO_OLD: ApiError = ApiError::plain(
@@ -112,6 +118,11 @@ impl ApiError {
         ApiError::plain(400, 50081, "Invalid Sticker Sent");
     pub(crate) const INVALID_JSON: ApiError =
         ApiError::plain(400, 50109, "The request body contains invalid JSON.");
+    pub(crate) const ASSET_TOO_LARGE: ApiError = ApiError::plain(
+        400,
+        50138,
+        "Cannot resize asset below the maximum size: 262144",
+    );
     pub(crate) const VOICE_EFFECT_REFUSED: ApiError = ApiError::plain(
         403,
         50167,

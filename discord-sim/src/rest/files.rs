@@ -1,4 +1,5 @@
-//! What stands in for `https://cdn.discordapp.com`: files that were uploaded, and sounds.
+//! What stands in for `https://cdn.discordapp.com`: files that were uploaded,
+//! emojis and sounds.
 
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use axum::response::IntoResponse;
 use super::body::{Path, snowflake};
 use crate::protocol::api_error::ApiError;
 use crate::state::Shared;
+use crate::state::expressions::image::Image;
 
 /// `GET /attachments/{channel}/{attachment}/{name}`
 pub(super) async fn attachment(
@@ -53,5 +55,19 @@ pub(super) async fn sound(
         (CONTENT_TYPE, content_type),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
+    Ok((headers, bytes))
+}
+
+/// `GET /emojis/{emoji}.{ending}`: the image as it was sent, whatever the ending.
+pub(super) async fn emoji(
+    State(shared): State<Arc<Shared>>,
+    Path(file): Path<String>,
+) -> Result<impl IntoResponse, ApiError> {
+    let (id, _) = file.split_once('.').ok_or(ApiError::NOT_FOUND)?;
+    let id = snowflake("emoji_id", id)?;
+    let bytes = shared.read(|state| state.find_any_emoji(id).map(|emoji| emoji.bytes.clone()));
+    let bytes = bytes.ok_or(ApiError::NOT_FOUND)?;
+    let kind = Image::of(&bytes).map_or("application/octet-stream", Image::media_type);
+    let headers = [(CONTENT_TYPE, kind), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
     Ok((headers, bytes))
 }

@@ -8,6 +8,7 @@ mod body;
 mod caller;
 mod channels;
 mod commands;
+mod emojis;
 mod files;
 mod gateway;
 mod guilds;
@@ -31,6 +32,7 @@ const LARGEST_REQUEST: usize = 25 * 1024 * 1024;
 pub(crate) fn routes() -> Router<Arc<Shared>> {
     resources()
         .merge(messages::routes())
+        .merge(emojis::routes())
         .merge(soundboard::routes())
         .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
 }
@@ -42,6 +44,7 @@ pub(crate) fn file_routes() -> Router<Arc<Shared>> {
             "/attachments/{channel}/{attachment}/{name}",
             get(files::attachment),
         )
+        .route("/emojis/{file}", get(files::emoji))
         .route("/soundboard-sounds/{sound}", get(files::sound))
 }
 

@@ -4,6 +4,8 @@
 
 use super::{EmojiName, Guild};
 
+/// How many emojis of either kind a guild holds at each level of boosts.
+const EMOJI_SLOTS: [usize; 4] = [50, 100, 150, 250];
 /// How many sounds a guild holds at each level of boosts, as Discord's help pages say.
 const SOUND_SLOTS: [usize; 4] = [8, 24, 36, 48];
 
@@ -38,6 +40,44 @@ impl Sound {
     }
 }
 
+/// An emoji that a guild or an application has made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Emoji {
+    /// Snowflake.
+    pub id: u64,
+    /// Letters, digits and underscores.
+    pub name: String,
+    /// The roles that may use it; none for everyone.
+    pub roles: Vec<u64>,
+    /// Whether it moves.
+    pub animated: bool,
+    /// Who made it.
+    pub user: Option<u64>,
+    /// The image.
+    pub bytes: Vec<u8>,
+}
+
+impl Emoji {
+    /// A still emoji for everyone, that nobody in particular made.
+    pub fn new(id: u64, name: &str, bytes: impl Into<Vec<u8>>) -> Emoji {
+        Emoji {
+            id,
+            name: name.to_owned(),
+            roles: Vec::new(),
+            animated: false,
+            user: None,
+            bytes: bytes.into(),
+        }
+    }
+}
+
+/// Who has emojis, by its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EmojiHome {
+    Guild(u64),
+    Application(u64),
+}
+
 /// The sounds that Discord offers in every guild: name and emoji, with ids from 1 up. Their
 /// files are not here.
 const DEFAULT_SOUNDS: [(&str, &str); 6] = [
@@ -67,6 +107,19 @@ impl Guild {
     pub fn sound(mut self, sound: Sound) -> Guild {
         self.sounds.push(sound);
         self
+    }
+
+    /// Adds an emoji.
+    #[must_use]
+    pub fn emoji(mut self, emoji: Emoji) -> Guild {
+        self.emojis.push(emoji);
+        self
+    }
+
+    /// How many still emojis it holds, and as many animated ones.
+    pub(crate) fn emoji_slots(&self) -> usize {
+        let slots = EMOJI_SLOTS.get(usize::from(self.premium_tier));
+        slots.or(EMOJI_SLOTS.last()).copied().unwrap_or(0)
     }
 
     /// How many sounds its soundboard holds.

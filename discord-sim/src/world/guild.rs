@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::{Sound, permissions, random_text};
+use super::{Emoji, Sound, permissions, random_text};
 
 /// A guild ("server") with everything in it.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub struct Guild {
     pub channels: Vec<Channel>,
     /// Members by user id.
     pub members: BTreeMap<u64, Member>,
+    /// Its emojis, oldest first.
+    pub emojis: Vec<Emoji>,
     /// The sounds of its soundboard, oldest first.
     pub sounds: Vec<Sound>,
     /// Its level of boosts, from 0 to 3.
@@ -44,6 +46,7 @@ impl Guild {
             roles: vec![Role::new(id, "@everyone", permissions::EVERYONE)],
             channels: Vec::new(),
             members: BTreeMap::new(),
+            emojis: Vec::new(),
             sounds: Vec::new(),
             premium_tier: 0,
             voice: BTreeMap::new(),

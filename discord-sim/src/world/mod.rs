@@ -23,7 +23,7 @@ use rand::RngExt as _;
 use rand::distr::Alphanumeric;
 
 pub use document::WorldError;
-pub use expressions::Sound;
+pub use expressions::{Emoji, Sound};
 pub use file::File;
 pub(crate) use guild::VoiceState;
 pub use guild::{Channel, ChannelKind, Guild, Member, Overwrite, OverwriteTarget, Role};
@@ -173,6 +173,8 @@ pub struct Application {
     pub redirect_uris: Vec<String>,
     /// The privileged intents switched on in the developer portal, as gateway intent bits.
     pub privileged_intents: u64,
+    /// Emojis of its own, which its bot can use everywhere.
+    pub emojis: Vec<Emoji>,
 }
 
 impl Application {
@@ -190,6 +192,7 @@ impl Application {
             ),
             redirect_uris: Vec::new(),
             privileged_intents: u64::MAX,
+            emojis: Vec::new(),
         }
     }
 

@@ -10,6 +10,7 @@ mod control;
 mod control_refusals;
 mod dave;
 mod dave_clients;
+mod emojis;
 mod forms;
 mod gateway;
 mod gateway_events;

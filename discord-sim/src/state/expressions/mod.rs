@@ -1,10 +1,13 @@
-//! The sounds of soundboards.
+//! The sounds of soundboards, and emojis.
 //!
 //! Called by REST on behalf of bots, and by the library's people and administrators.
 
+mod emojis;
+pub(crate) mod image;
 mod sound_file;
 mod sounds;
 
+pub(crate) use emojis::EmojiDraft;
 pub(crate) use sounds::SoundDraft;
 
 use super::standing::Standing;

@@ -127,6 +127,7 @@ impl State {
         if home.sounds.len() >= home.sound_slots() {
             return Err(ApiError::TOO_MANY_SOUNDS);
         }
+        check_emoji(home, &draft)?;
         let name = draft.name.unwrap_or_default();
         let mut sound = Sound::new(self.next_id(), &name, draft.bytes);
         sound.volume = draft.volume.unwrap_or(sound.volume);
@@ -147,11 +148,10 @@ impl State {
         draft: SoundDraft,
     ) -> Result<Value, ApiError> {
         let standing = self.standing(guild, bot)?;
-        let (_, sound) = self
-            .home(guild, bot)?
-            .find_sound(id)
-            .ok_or(ApiError::UNKNOWN_SOUND)?;
+        let home = self.home(guild, bot)?;
+        let (_, sound) = home.find_sound(id).ok_or(ApiError::UNKNOWN_SOUND)?;
         standing.demand_expression(sound.user)?;
+        check_emoji(home, &draft)?;
         self.change_sound(guild, id, |sound| {
             if let Some(name) = draft.name {
                 sound.name = name;
@@ -342,6 +342,15 @@ impl State {
         self.note(line);
         Ok(())
     }
+}
+
+/// Only emojis of the guild can stand beside its sounds.
+fn check_emoji(guild: &Guild, draft: &SoundDraft) -> Result<(), ApiError> {
+    let Change::To(EmojiName { id: Some(id), .. }) = &draft.emoji else {
+        return Ok(());
+    };
+    let known = guild.emojis.iter().any(|emoji| emoji.id == *id);
+    known.then_some(()).ok_or(ApiError::UNKNOWN_EMOJI)
 }
 
 /// A sound that has a slot.

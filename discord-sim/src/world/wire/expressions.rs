@@ -1,10 +1,31 @@
-//! Discord's JSON for soundboard sounds.
+//! Discord's JSON for emojis and soundboard sounds.
 
 use serde_json::{Value, json};
 
 use super::{People, user};
-use crate::world::expressions::Sound;
-use crate::world::{EmojiName, Guild};
+use crate::world::{Emoji, EmojiName, Guild, Sound};
+
+/// An emoji that a guild or an application has made.
+pub(crate) fn emoji(emoji: &Emoji) -> Value {
+    json!({
+        "id": emoji.id.to_string(),
+        "name": emoji.name,
+        "roles": emoji.roles.iter().map(u64::to_string).collect::<Vec<_>>(),
+        "require_colons": true,
+        "managed": false,
+        "animated": emoji.animated,
+        "available": true,
+    })
+}
+
+/// An emoji with who made it, for those who may know.
+pub(crate) fn emoji_of(people: &impl People, entry: &Emoji) -> Value {
+    let mut value = emoji(entry);
+    if let Some(maker) = entry.user.and_then(|id| people.find_person(id)) {
+        value["user"] = user(maker);
+    }
+    value
+}
 
 /// A sound that Discord offers everywhere.
 pub(crate) fn default_sound(sound: &Sound) -> Value {

@@ -8,7 +8,7 @@ mod message;
 
 use serde_json::{Value, json};
 
-pub(crate) use expressions::{default_sound, sound, sound_of, sounds};
+pub(crate) use expressions::{default_sound, emoji, emoji_of, sound, sound_of, sounds};
 pub(crate) use message::{attachment, emoji_name, message};
 
 use super::snowflake::iso;
@@ -204,6 +204,7 @@ pub(crate) fn guild(guild: &Guild) -> Value {
     value["owner_id"] = json!(guild.owner.to_string());
     value["roles"] = json!(roles(guild));
     let system_channel = guild.first_channel(ChannelKind::Text);
+    value["emojis"] = guild.emojis.iter().map(emoji).collect();
     value["premium_tier"] = json!(guild.premium_tier);
     value["system_channel_id"] = json!(system_channel.map(|channel| channel.id.to_string()));
     value
@@ -224,7 +225,6 @@ fn guild_settings() -> Value {
         "verification_level": 1,
         "default_message_notifications": 1,
         "explicit_content_filter": 0,
-        "emojis": [],
         "features": [],
         "mfa_level": 0,
         "application_id": null,
