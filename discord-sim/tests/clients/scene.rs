@@ -77,7 +77,7 @@ impl Stage {
         }
         let typed = self
             .sim
-            .autocomplete(self.ada, self.guild, "play", "sound", "one.m");
+            .autocomplete(self.ada, self.guild, "play", "sound", "one.mp3");
         let choices = typed.await.unwrap();
         assert_eq!(choices.len(), 1, "{choices:?}");
         assert_eq!(choices[0].value, "tone.mp3");
