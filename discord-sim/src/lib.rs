@@ -77,7 +77,8 @@ pub use state::dave::Dave;
 pub use state::interactions::{Answer, Choice, Modal, Reply, Slash, SlashOption};
 pub use state::tickets::VoiceEnd;
 pub use state::{
-    Authorization, ConnectionRefusal, Interruption, LoginRefusal, RateLimitBucket, RequestRecord,
+    Authorization, ConnectionRefusal, Event, EventKind, Interruption, LoginRefusal,
+    RateLimitBucket, RequestRecord,
 };
 pub use world::{
     Activity, Application, Attachment, Channel, ChannelKind, Emoji, EmojiName, File, Guild, Member,

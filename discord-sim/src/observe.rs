@@ -13,7 +13,7 @@ use crate::error::SimError;
 use crate::heard::recording::Recording;
 use crate::heard::{Heard, Utterance};
 use crate::sim::Sim;
-use crate::state::{RequestRecord, State};
+use crate::state::{Event, RequestRecord, State};
 
 impl Sim {
     /// The requests to OAuth and REST, oldest first; the last ten thousand.
@@ -24,6 +24,11 @@ impl Sim {
     /// Forgets the requests so far.
     pub fn clear_requests(&self) {
         self.shared.change(State::clear_requests);
+    }
+
+    /// The event log: the last two thousand things that happened, oldest first.
+    pub fn events(&self) -> Vec<Event> {
+        self.shared.read(|state| state.log.after(0))
     }
 
     /// The commands the bot has registered, global ones and those of guilds, as REST
@@ -157,12 +162,8 @@ impl Sim {
     /// Waits until so many packets have come.
     pub async fn wait_packets(&self, guild: u64, at_least: usize, timeout: Duration) -> bool {
         let bot = self.bot;
-        let hub = &self.shared.hub;
-        let mut heard = hub.subscribe();
-        let enough = || hub.read(guild, bot, |recording| recording.packets() >= at_least);
-        let waiting = heard.wait_for(|_| enough());
-        tokio::time::timeout(timeout, waiting)
+        self.shared
+            .wait_packets(guild, bot, at_least, timeout)
             .await
-            .is_ok_and(|waited| waited.is_ok())
     }
 }

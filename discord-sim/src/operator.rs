@@ -30,13 +30,9 @@ impl Sim {
     /// a group.
     pub fn restart_dave(&self, guild: u64) -> Result<(), SimError> {
         let user = self.bot;
-        let restarted = self.shared.change(|state| {
-            let seat = state
-                .find_guild(guild)
-                .and_then(|entry| entry.voice.get(&user));
-            let channel = seat.map(|seat| seat.channel);
-            channel.is_some_and(|channel| state.restart_dave(channel))
-        });
+        let restarted = self
+            .shared
+            .change(|state| state.restart_dave_of(guild, user));
         restarted
             .then_some(())
             .ok_or(SimError::NotInVoice { user, guild })

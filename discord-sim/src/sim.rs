@@ -197,11 +197,7 @@ impl Sim {
 
     /// Allows every application's authorize page to send users back to `uri`.
     pub fn add_redirect_uri(&self, uri: &str) {
-        self.shared.change(|state| {
-            for application in &mut state.applications {
-                application.redirect_uris.push(uri.to_owned());
-            }
-        });
+        self.shared.change(|state| state.add_redirect_uri(uri));
     }
 
     /// The id of the user with this name.

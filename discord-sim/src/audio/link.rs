@@ -4,7 +4,7 @@
 //! Made by the [`Hub`](super::hub::Hub), held by the ticket, the connection and the DAVE group.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
@@ -28,6 +28,8 @@ pub(crate) struct Link {
     sent: AtomicU32,
     /// The other bots in the channel.
     receivers: Mutex<Vec<Receiver>>,
+    /// Whether administrators keep others from hearing it.
+    muted: AtomicBool,
 }
 
 /// Another connection, to which audio is sent on.
@@ -57,12 +59,18 @@ impl Link {
             address: Mutex::default(),
             sent: AtomicU32::new(0),
             receivers: Mutex::default(),
+            muted: AtomicBool::new(false),
         }
     }
 
     /// Sets who else is sent what the client sends.
     pub(crate) fn send_on_to(&self, receivers: Vec<Receiver>) {
         *lock(&self.receivers) = receivers;
+    }
+
+    /// Sets whether nobody is to hear it.
+    pub(crate) fn set_muted(&self, muted: bool) {
+        self.muted.store(muted, Ordering::Relaxed);
     }
 
     /// Notes where the client's packets come from.
@@ -97,6 +105,10 @@ impl Link {
             return true;
         };
         self.set_address(from);
+        if self.muted.load(Ordering::Relaxed) {
+            lock(&self.recording).add_muted();
+            return true;
+        }
         let verdict = self.hearing().hear(&frame, arrival);
         let mut recording = lock(&self.recording);
         match verdict {

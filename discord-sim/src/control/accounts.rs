@@ -157,6 +157,22 @@ pub(super) async fn withdraw(
     StatusCode::NO_CONTENT
 }
 
+/// Where users may be sent back to.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Redirect {
+    uri: String,
+}
+
+/// `POST /sim/redirect-uris`: for every application.
+pub(super) async fn add_redirect(
+    State(shared): State<Arc<Shared>>,
+    Body(redirect): Body<Redirect>,
+) -> StatusCode {
+    shared.change(|state| state.add_redirect_uri(&redirect.uri));
+    StatusCode::NO_CONTENT
+}
+
 /// Who becomes a member.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -6,13 +6,17 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::answer::{Answered, Asked, Body, Refused};
-use super::names::{InGuild, Named};
+use super::files::Upload;
+use super::interactions::told;
+use super::names::{InGuild, InPlace, Named, home};
 use super::wait;
-use crate::state::Shared;
+use crate::state::interactions::command::Target;
 use crate::state::interactions::{self, Choice, Use};
+use crate::state::{self, Shared};
+use crate::world::File;
 
 /// Whose commands are asked for.
 #[derive(Deserialize)]
@@ -41,63 +45,120 @@ pub(super) struct Slash {
     command: String,
     #[serde(default)]
     options: BTreeMap<String, Typed>,
+    /// Another than the guild's first.
+    channel: Option<Named>,
 }
 
-/// An option's value: text, a number or a truth value.
+/// What stands in an option: text, a number, a truth value or a file.
 #[derive(Deserialize)]
-#[serde(from = "Value")]
-struct Typed(String);
+#[serde(try_from = "Value")]
+enum Typed {
+    Text(String),
+    File(Upload),
+}
 
-impl From<Value> for Typed {
-    fn from(value: Value) -> Typed {
-        Typed(
-            value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned),
-        )
+impl TryFrom<Value> for Typed {
+    type Error = serde_json::Error;
+
+    fn try_from(value: Value) -> Result<Typed, serde_json::Error> {
+        Ok(match value {
+            Value::String(text) => Typed::Text(text),
+            Value::Object(_) => Typed::File(Upload::deserialize(value)?),
+            other => Typed::Text(other.to_string()),
+        })
     }
 }
 
-/// `POST /sim/guilds/{guild}/slash`: waits for the reply.
+/// Where a command is used: in a guild, or in a channel, which may be direct messages.
+#[derive(Clone, Copy)]
+enum Place {
+    Guild(u64),
+    Channel(u64),
+}
+
+/// A command as it is used.
+struct Wish {
+    bot: Option<u64>,
+    user: u64,
+    guild: u64,
+    slash: interactions::Slash,
+}
+
+impl Wish {
+    fn read(shared: &Shared, place: Place, typed: Slash) -> Answered<Wish> {
+        let mut slash = interactions::Slash::new(&typed.command);
+        for (name, value) in typed.options {
+            slash = match value {
+                Typed::Text(text) => slash.option(&name, &text),
+                Typed::File(upload) => slash.file(&name, File::try_from(upload)?),
+            };
+        }
+        shared.read(|state| {
+            let (guild, channel) = match (place, &typed.channel) {
+                (Place::Guild(guild), None) => (guild, None),
+                (Place::Guild(guild), Some(channel)) => {
+                    (guild, Some(channel.channel(home(state, guild)?)?))
+                }
+                (Place::Channel(channel), None) => (0, Some(channel)),
+                (Place::Channel(_), Some(_)) => {
+                    let reason = "the address names the channel already";
+                    return Err(Refused::unprocessable(reason));
+                }
+            };
+            if let Some(channel) = channel {
+                slash = slash.in_channel(channel);
+            }
+            let (bot, user) = who(state, typed.bot.as_ref(), &typed.user)?;
+            Ok(Wish {
+                bot,
+                user,
+                guild,
+                slash,
+            })
+        })
+    }
+
+    fn using<'a>(&'a self, completing: Option<(&'a str, &'a str)>) -> Use<'a> {
+        Use {
+            bot: self.bot,
+            user: self.user,
+            guild: self.guild,
+            slash: &self.slash,
+            completing,
+        }
+    }
+}
+
+/// `POST /sim/guilds/{guild}/slash`: waits for what becomes of it.
 pub(super) async fn slash(
     State(shared): State<Arc<Shared>>,
     InGuild(guild): InGuild,
-    Body(slash): Body<Slash>,
+    Body(typed): Body<Slash>,
 ) -> Answered<Json<Value>> {
-    let (bot, user) = who(&shared, slash.bot.as_ref(), &slash.user)?;
-    let typed = slash.options.iter();
-    let typed = typed.fold(
-        interactions::Slash::new(&slash.command),
-        |command, option| {
-            let (name, Typed(text)) = option;
-            command.option(name, text)
-        },
-    );
-    let using = Use {
-        bot,
-        user,
-        guild,
-        slash: &typed,
-        completing: None,
-    };
-    let reply = shared.slash(&using).await?;
-    Ok(Json(json!({
-        "content": reply.content,
-        "ephemeral": reply.ephemeral,
-        "deferred": reply.deferred,
-        "acknowledged_after_ms": reply.acknowledged_after.as_millis(),
-        "replied_after_ms": reply.replied_after.as_millis(),
-        "message": reply.message,
-    })))
+    let wish = Wish::read(&shared, Place::Guild(guild), typed)?;
+    Ok(Json(told(shared.use_command(&wish.using(None)).await?)))
 }
 
-/// An option and what has been typed into it.
+/// `POST /sim/channels/{channel}/slash`
+pub(super) async fn slash_here(
+    State(shared): State<Arc<Shared>>,
+    InPlace(channel): InPlace,
+    Body(typed): Body<Slash>,
+) -> Answered<Json<Value>> {
+    let wish = Wish::read(&shared, Place::Channel(channel), typed)?;
+    Ok(Json(told(shared.use_command(&wish.using(None)).await?)))
+}
+
+/// An option and what has been typed into it, and the others as far as they are filled in.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Autocomplete {
     bot: Option<Named>,
     user: Named,
     command: String,
+    #[serde(default)]
+    options: BTreeMap<String, Typed>,
+    channel: Option<Named>,
     option: String,
     #[serde(default)]
     partial: String,
@@ -109,21 +170,94 @@ pub(super) async fn autocomplete(
     InGuild(guild): InGuild,
     Body(typed): Body<Autocomplete>,
 ) -> Answered<Json<Vec<Choice>>> {
-    let (bot, user) = who(&shared, typed.bot.as_ref(), &typed.user)?;
-    let using = Use {
+    complete(&shared, Place::Guild(guild), typed).await
+}
+
+/// `POST /sim/channels/{channel}/autocomplete`
+pub(super) async fn autocomplete_here(
+    State(shared): State<Arc<Shared>>,
+    InPlace(channel): InPlace,
+    Body(typed): Body<Autocomplete>,
+) -> Answered<Json<Vec<Choice>>> {
+    complete(&shared, Place::Channel(channel), typed).await
+}
+
+async fn complete(
+    shared: &Shared,
+    place: Place,
+    typed: Autocomplete,
+) -> Answered<Json<Vec<Choice>>> {
+    let Autocomplete {
         bot,
         user,
-        guild,
-        slash: &interactions::Slash::new(&typed.command),
-        completing: Some((&typed.option, &typed.partial)),
+        command,
+        options,
+        channel,
+        option,
+        partial,
+    } = typed;
+    let slash = Slash {
+        bot,
+        user,
+        command,
+        options,
+        channel,
     };
-    Ok(Json(shared.autocomplete(&using).await?))
+    let wish = Wish::read(shared, place, slash)?;
+    let completing = Some((option.as_str(), partial.as_str()));
+    Ok(Json(shared.autocomplete(&wish.using(completing)).await?))
+}
+
+/// A command, who uses it, and the user or message it is used on.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Aimed {
+    bot: Option<Named>,
+    user: Named,
+    command: String,
+    on: Named,
+}
+
+/// `POST /sim/channels/{channel}/user-command`
+pub(super) async fn on_user(
+    State(shared): State<Arc<Shared>>,
+    InPlace(channel): InPlace,
+    Body(asked): Body<Aimed>,
+) -> Answered<Json<Value>> {
+    let ((bot, user), on) = shared.read(|state| {
+        let who = who(state, asked.bot.as_ref(), &asked.user)?;
+        Ok::<_, Refused>((who, asked.on.user(state)?))
+    })?;
+    let target = Target {
+        bot,
+        user,
+        channel,
+        command: &asked.command,
+    };
+    Ok(Json(told(shared.use_on_user(&target, on).await?)))
+}
+
+/// `POST /sim/channels/{channel}/message-command`
+pub(super) async fn on_message(
+    State(shared): State<Arc<Shared>>,
+    InPlace(channel): InPlace,
+    Body(asked): Body<Aimed>,
+) -> Answered<Json<Value>> {
+    let ((bot, user), on) = shared.read(|state| {
+        let who = who(state, asked.bot.as_ref(), &asked.user)?;
+        Ok::<_, Refused>((who, asked.on.message(state)?))
+    })?;
+    let target = Target {
+        bot,
+        user,
+        channel,
+        command: &asked.command,
+    };
+    Ok(Json(told(shared.use_on_message(&target, on).await?)))
 }
 
 /// The bot whose command is meant, if one is named, and the person who uses it.
-fn who(shared: &Shared, bot: Option<&Named>, user: &Named) -> Answered<(Option<u64>, u64)> {
-    shared.read(|state| {
-        let bot = bot.map(|bot| bot.bot(state)).transpose()?;
-        Ok::<_, Refused>((bot, user.user(state)?))
-    })
+fn who(state: &state::State, bot: Option<&Named>, user: &Named) -> Answered<(Option<u64>, u64)> {
+    let bot = bot.map(|bot| bot.bot(state)).transpose()?;
+    Ok((bot, user.user(state)?))
 }

@@ -136,21 +136,27 @@ pub(super) async fn add_channel(
 pub(super) struct ChangeChannel {
     name: Option<String>,
     user_limit: Option<u32>,
+    /// A category.
+    parent: Option<Named>,
 }
 
 /// `PATCH /sim/guilds/{guild}/channels/{channel}`
 pub(super) async fn change_channel(
     State(shared): State<Arc<Shared>>,
-    InChannel { channel, .. }: InChannel,
+    InChannel { guild, channel }: InChannel,
     Body(change): Body<ChangeChannel>,
 ) -> Answered<StatusCode> {
     shared.change(|state| {
+        let parent = change.parent.as_ref();
+        let parent = parent.map(|named| named.channel(home(state, guild)?));
+        let parent = parent.transpose()?;
         state.change_channel(channel, |entry| {
+            entry.parent = parent.or(entry.parent);
             entry.name = change.name.unwrap_or_else(|| entry.name.clone());
             entry.user_limit = change.user_limit.unwrap_or(entry.user_limit);
-        })
-    })?;
-    Ok(StatusCode::NO_CONTENT)
+        })?;
+        Ok(StatusCode::NO_CONTENT)
+    })
 }
 
 /// `DELETE /sim/guilds/{guild}/channels/{channel}`

@@ -238,6 +238,7 @@ fn summary(found: &Found) -> Value {
         "encrypted_frames": heard.encrypted_frames,
         "unencrypted_frames": heard.unencrypted_frames,
         "undecryptable_frames": heard.undecryptable_frames,
+        "muted_packets": heard.muted_packets,
         "first_packet_at_ms": heard.first_packet.map(|at| clock.at_ms(at)),
         "last_packet_at_ms": heard.last_packet.map(|at| clock.at_ms(at)),
         "duration_ms": heard.duration().as_millis(),

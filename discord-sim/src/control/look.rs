@@ -1,5 +1,6 @@
 //! Control requests that look at the whole simulator, and those that clear and advance it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,48 +10,103 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::Body;
+use super::answer::{Answered, Asked, Body};
+use super::events::speaking;
+use super::names::Named;
+use crate::state::sessions::Session;
 use crate::state::{self, RequestRecord, Shared};
-use crate::world::{Guild, wire};
+use crate::world::{Application, Guild, wire};
 
-/// `GET /sim/state`
-pub(super) async fn state(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    Json(shared.read(everything))
+/// Of which guild everything is to be told.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Which {
+    guild: Option<Named>,
 }
 
-/// Who and what there is.
-pub(super) fn everything(state: &state::State) -> Value {
-    let guilds = state.guilds.iter().map(|entry| guild(state, entry));
-    let bots = state.applications.iter().map(|bot| {
-        json!({
-            "id": bot.id.to_string(),
-            "name": bot.name,
-            "ready": state.sessions.is_ready(bot.id),
-            "redirect_uris": bot.redirect_uris,
-        })
-    });
-    json!({
-        "users": state.humans().map(wire::user).collect::<Vec<_>>(),
-        "bots": bots.collect::<Vec<_>>(),
-        "guilds": guilds.collect::<Vec<_>>(),
+/// `GET /sim/state`: everything; with `?guild=` no members, roles and channels of others.
+pub(super) async fn state(
+    State(shared): State<Arc<Shared>>,
+    Asked(which): Asked<Which>,
+) -> Answered<Json<Value>> {
+    let speaking = speaking(&shared);
+    shared.read(|state| {
+        let only = which.guild.map(|guild| guild.guild(state)).transpose()?;
+        let guilds = state.guilds.iter().map(|entry| {
+            let mut shown = overview(state, entry, &speaking);
+            if only.is_none_or(|only| only == entry.id) {
+                add_details(state, entry, &mut shown);
+            }
+            shown
+        });
+        Ok(Json(json!({
+            "now_ms": state.now_ms(),
+            "users": state.humans().map(wire::user).collect::<Vec<_>>(),
+            "bots": state.applications.iter().map(|bot| show_bot(state, bot)).collect::<Vec<_>>(),
+            "guilds": guilds.collect::<Vec<_>>(),
+        })))
     })
 }
 
-fn guild(state: &state::State, guild: &Guild) -> Value {
+fn show_bot(state: &state::State, bot: &Application) -> Value {
+    let sessions = state.sessions.of(bot.id).map(Session::view);
+    let voice = state.guilds.iter().filter_map(|guild| {
+        let seat = guild.voice.get(&bot.id)?;
+        let group = state.dave_group(guild.id, bot.id);
+        let group = group.filter(|group| group.epoch > 0).map(|group| {
+            let members = group.members.iter().map(u64::to_string);
+            json!({
+                "epoch": group.epoch,
+                "members": members.collect::<Vec<_>>(),
+                "is_settled": group.is_settled,
+                "transitions": group.transitions,
+            })
+        });
+        Some(json!({
+            "guild_id": guild.id.to_string(),
+            "channel_id": seat.channel.to_string(),
+            "connected": state.tickets.is_connected(guild.id, bot.id),
+            "encrypted": state.is_encrypted(guild.id, bot.id),
+            "dave_group": group,
+        }))
+    });
+    json!({
+        "id": bot.id.to_string(),
+        "name": bot.name,
+        "ready": state.sessions.is_ready(bot.id),
+        "redirect_uris": bot.redirect_uris,
+        "sessions": sessions.collect::<Vec<_>>(),
+        "voice": voice.collect::<Vec<_>>(),
+    })
+}
+
+fn overview(state: &state::State, guild: &Guild, speaking: &BTreeSet<(u64, u64)>) -> Value {
+    let voice = guild.voice.keys().map(|user| {
+        let mut shown = wire::voice_state(guild, *user, "");
+        shown["name"] = json!(state.name_of(*user));
+        shown["speaking"] = json!(speaking.contains(&(guild.id, *user)));
+        shown
+    });
+    json!({
+        "id": guild.id.to_string(),
+        "name": guild.name,
+        "owner_id": guild.owner.to_string(),
+        "unavailable": guild.unavailable,
+        "member_count": guild.members.len(),
+        "voice_states": voice.collect::<Vec<_>>(),
+    })
+}
+
+fn add_details(state: &state::State, guild: &Guild, shown: &mut Value) {
     let members = guild.members.values().map(|member| {
         let mut value = wire::member(state, member);
         let seat = guild.voice.get(&member.user);
         value["voice_channel"] = json!(seat.map(|voice| voice.channel.to_string()));
         value
     });
-    json!({
-        "id": guild.id.to_string(),
-        "name": guild.name,
-        "owner_id": guild.owner.to_string(),
-        "channels": wire::channels(guild),
-        "roles": wire::roles(guild),
-        "members": members.collect::<Vec<_>>(),
-    })
+    shown["members"] = members.collect();
+    shown["channels"] = json!(wire::channels(guild));
+    shown["roles"] = json!(wire::roles(guild));
 }
 
 /// `GET /sim/requests`: oldest first.
@@ -62,12 +118,6 @@ pub(super) async fn requests(State(shared): State<Arc<Shared>>) -> Json<Vec<Requ
 pub(super) async fn clear_requests(State(shared): State<Arc<Shared>>) -> StatusCode {
     shared.change(state::State::clear_requests);
     StatusCode::NO_CONTENT
-}
-
-/// `GET /sim/events`: newest first.
-pub(super) async fn events(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    let line = |(at_ms, event): (u64, &str)| json!({ "at_ms": at_ms, "event": event });
-    Json(shared.read(|state| state.events().map(line).collect()))
 }
 
 /// How far the clock goes ahead.

@@ -5,12 +5,16 @@
 mod accounts;
 mod answer;
 mod commands;
+mod events;
+mod files;
 mod gateway;
 mod guilds;
 mod heard;
+mod interactions;
 mod limits;
 mod listen;
 mod look;
+mod messages;
 mod names;
 mod page;
 mod seats;
@@ -19,14 +23,22 @@ mod wait;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::HeaderMap;
 use axum::routing::{any, delete, get, patch, post, put};
 
 use crate::page as frame;
 use crate::state::Shared;
 use crate::stop::Stop;
 
+/// The largest request in bytes: Discord's largest file as base64, and more.
+const LARGEST_REQUEST: usize = 25 * 1024 * 1024;
+
 /// The routes, relative to the root.
 pub(crate) fn routes(stop: Stop) -> Router<Arc<Shared>> {
+    let of_guild = of_guild(stop.clone());
+    let events =
+        async |shared, headers: HeaderMap, wanted| events::events(shared, &headers, wanted, stop);
     Router::new()
         .route("/", get(page::show))
         .route(frame::STYLE_PATH, get(frame::style))
@@ -35,7 +47,7 @@ pub(crate) fn routes(stop: Stop) -> Router<Arc<Shared>> {
             "/sim/requests",
             get(look::requests).delete(look::clear_requests),
         )
-        .route("/sim/events", get(look::events))
+        .route("/sim/events", get(events))
         .route(
             "/sim/limits",
             get(limits::show).post(limits::set).delete(limits::restore),
@@ -56,9 +68,46 @@ pub(crate) fn routes(stop: Stop) -> Router<Arc<Shared>> {
         .route("/sim/users/{user}", patch(accounts::change))
         .route("/sim/users/{user}/presence", put(accounts::set_presence))
         .route("/sim/users/{user}/consents", delete(accounts::withdraw))
-        .nest("/sim/guilds/{guild}", of_guild(stop))
+        .route(
+            "/sim/users/{user}/direct-messages",
+            post(messages::open_direct),
+        )
+        .route("/sim/redirect-uris", post(accounts::add_redirect))
+        .route("/sim/forms/{form}", post(interactions::submit))
+        .nest("/sim/messages/{message}", of_message())
+        .nest("/sim/channels/{channel}", of_channel())
+        .nest("/sim/guilds/{guild}", of_guild)
         .route("/sim/{*rest}", any(answer::unknown))
         .method_not_allowed_fallback(answer::wrong_method)
+}
+
+/// The routes of one message.
+fn of_message() -> Router<Arc<Shared>> {
+    Router::new()
+        .route(
+            "/",
+            get(messages::find)
+                .patch(messages::edit)
+                .delete(messages::delete),
+        )
+        .route(
+            "/reactions",
+            post(messages::react).delete(messages::unreact),
+        )
+        .route("/components", post(interactions::click))
+}
+
+/// The routes of one channel, direct messages among them, by what people write and use there.
+fn of_channel() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/messages", get(messages::list).post(messages::send))
+        .route("/typing", post(messages::start_typing))
+        .route("/wait/message", get(messages::wait))
+        .route("/slash", post(commands::slash_here))
+        .route("/autocomplete", post(commands::autocomplete_here))
+        .route("/user-command", post(commands::on_user))
+        .route("/message-command", post(commands::on_message))
+        .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
 }
 
 /// The routes of one guild.
@@ -86,14 +135,24 @@ fn of_guild(stop: Stop) -> Router<Arc<Shared>> {
         .route("/voice/join", post(seats::join))
         .route("/voice/leave", post(seats::leave))
         .route("/voice/end", post(seats::end))
+        .route("/voice/states/{user}", patch(seats::change))
+        .route("/voice/sounds", post(seats::play_sound))
+        .route("/voice/server/move", post(seats::move_server))
+        .route("/voice/server/withdraw", post(seats::withdraw_server))
+        .route("/voice/dave/restart", post(seats::restart_dave))
         .route("/voice/listen", get(listen))
         .route("/wait/voice", get(wait::in_voice))
         .route("/wait/out-of-voice", get(wait::out_of_voice))
         .route("/wait/encrypted", get(wait::encrypted))
+        .route("/wait/packets", get(wait::packets))
         .route("/heard", get(heard::heard).delete(heard::clear))
         .route("/heard.wav", get(heard::wav))
         .route("/heard/{utterance}", get(heard::utterance))
         .route("/mark", post(heard::mark))
-        .route("/slash", post(commands::slash))
         .route("/autocomplete", post(commands::autocomplete))
+        .merge(
+            Router::new()
+                .route("/slash", post(commands::slash))
+                .layer(DefaultBodyLimit::max(LARGEST_REQUEST)),
+        )
 }

@@ -6,8 +6,10 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 
 use super::answer::{Answered, Refused};
+use crate::state::interactions::Modal;
 use crate::state::{Shared, State};
 use crate::world::Guild;
+use crate::world::expressions::default_sounds;
 pub(super) use crate::world::named::{Bits, Named};
 
 impl Named {
@@ -25,7 +27,7 @@ impl Named {
         bot.map(|bot| bot.id).ok_or_else(|| self.unknown("bot"))
     }
 
-    fn guild(&self, state: &State) -> Answered<u64> {
+    pub(super) fn guild(&self, state: &State) -> Answered<u64> {
         let by_id = self.id().filter(|id| state.find_guild(*id).is_some());
         let by_name = || state.guilds.iter().find(|guild| guild.name == self.0);
         by_id
@@ -51,6 +53,34 @@ impl Named {
             .or_else(by_name)
             .map(|role| role.id)
             .ok_or_else(|| self.unknown("role"))
+    }
+
+    /// A channel of any guild, or direct messages.
+    fn place(&self, state: &State) -> Answered<u64> {
+        let by_id = self.id().filter(|id| state.find_place(*id).is_some());
+        let mut all = state.guilds.iter().flat_map(|guild| &guild.channels);
+        let mut by_name = || all.find(|channel| channel.name == self.0);
+        by_id
+            .or_else(|| by_name().map(|channel| channel.id))
+            .ok_or_else(|| self.unknown("channel"))
+    }
+
+    /// A sound of any guild's soundboard, or one of those that are everywhere.
+    pub(super) fn sound(&self, state: &State) -> Answered<u64> {
+        let everywhere = default_sounds().collect::<Vec<_>>();
+        let of_guilds = state.guilds.iter().flat_map(|guild| &guild.sounds);
+        let all = || of_guilds.clone().chain(&everywhere);
+        let by_id = all().find(|sound| Some(sound.id) == self.id());
+        by_id
+            .or_else(|| all().find(|sound| sound.name == self.0))
+            .map(|sound| sound.id)
+            .ok_or_else(|| self.unknown("sound"))
+    }
+
+    /// A message, by its id.
+    pub(super) fn message(&self, state: &State) -> Answered<u64> {
+        let by_id = self.id().filter(|id| state.messages.find(*id).is_some());
+        by_id.ok_or_else(|| self.unknown("message"))
     }
 
     fn unknown(&self, what: &str) -> Refused {
@@ -89,6 +119,56 @@ impl FromRequestParts<Arc<Shared>> for OfUser {
             .read(|state| user.user(state))
             .map(OfUser)
             .map_err(missing)
+    }
+}
+
+/// The `{channel}` of an address that names no guild: by its id, or the first of that name.
+pub(super) struct InPlace(pub(super) u64);
+
+impl FromRequestParts<Arc<Shared>> for InPlace {
+    type Rejection = Refused;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        shared: &Arc<Shared>,
+    ) -> Result<InPlace, Refused> {
+        let channel = param(parts, shared, "channel").await?;
+        let found = shared.read(|state| channel.place(state));
+        found.map(InPlace).map_err(missing)
+    }
+}
+
+/// The `{message}` of an address.
+pub(super) struct OfMessage(pub(super) u64);
+
+impl FromRequestParts<Arc<Shared>> for OfMessage {
+    type Rejection = Refused;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        shared: &Arc<Shared>,
+    ) -> Result<OfMessage, Refused> {
+        let message = param(parts, shared, "message").await?;
+        let found = shared.read(|state| message.message(state));
+        found.map(OfMessage).map_err(missing)
+    }
+}
+
+/// The `{form}` of an address.
+pub(super) struct OfForm(pub(super) Modal);
+
+impl FromRequestParts<Arc<Shared>> for OfForm {
+    type Rejection = Refused;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        shared: &Arc<Shared>,
+    ) -> Result<OfForm, Refused> {
+        let form = param(parts, shared, "form").await?;
+        let found = shared.read(|state| state.find_form(form.id()?));
+        found
+            .map(OfForm)
+            .ok_or_else(|| missing(form.unknown("form")))
     }
 }
 

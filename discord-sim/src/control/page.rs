@@ -163,8 +163,9 @@ fn sending_html(sending: &Sending) -> String {
 
 fn events(state: &state::State) -> String {
     let mut html = String::from("<section class=\"card\"><h2>Events</h2><table>");
-    for (at_ms, line) in state.events().take(EVENTS_SHOWN) {
-        let time = iso(at_ms);
+    for event in state.log.after(0).iter().rev().take(EVENTS_SHOWN) {
+        let line = &event.event;
+        let time = iso(event.at_ms);
         let time = time.get(11..19).unwrap_or_default();
         let _ = write!(html, "<tr><th>{time}</th><td>{}</td></tr>", escape(line));
     }

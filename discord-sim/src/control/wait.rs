@@ -85,6 +85,27 @@ pub(super) async fn in_voice(
     met(arrived, "the bot is not there, or not connected")
 }
 
+/// How much is waited for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Packets {
+    bot: Option<Named>,
+    at_least: usize,
+    timeout_ms: Option<u64>,
+}
+
+/// `GET /sim/guilds/{guild}/wait/packets`: until so many of the bot's have been heard.
+pub(super) async fn packets(
+    State(shared): State<Arc<Shared>>,
+    InGuild(guild): InGuild,
+    Asked(asked): Asked<Packets>,
+) -> Answered<StatusCode> {
+    let bot = shared.read(|state| bot(state, asked.bot.as_ref()))?;
+    let timeout = patience(asked.timeout_ms);
+    let come = shared.wait_packets(guild, bot, asked.at_least, timeout);
+    met(come.await, "fewer packets have come")
+}
+
 /// Which bot is waited for.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

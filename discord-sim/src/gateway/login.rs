@@ -7,6 +7,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::protocol::{Code, gateway_close as close, intents};
+use crate::state::log::EventKind;
 use crate::state::sessions::{Attachment, Outgoing, ResumeError, Wanted};
 use crate::state::starts::StartRefusal;
 use crate::state::{LoginRefusal, State};
@@ -121,11 +122,11 @@ impl State {
             Err(StartRefusal::TooSoon) => return Ok(Answer::Invalid(false)),
             Err(StartRefusal::UsedUp) => return Err(close::AUTHENTICATION_FAILED),
         }
-        let attachment = self.sessions.open(bot, wanted, outlet);
+        let name = self.name_of(bot);
+        let attachment = self.sessions.open((bot, name.clone()), wanted, outlet);
         self.greet(&attachment, shard);
         self.show(bot, presence);
-        let name = self.name_of(bot);
-        self.note(format!("{name} logged in"));
+        self.note(EventKind::Gateway, format!("{name} logged in"));
         Ok(Answer::Attached(attachment))
     }
 

@@ -57,6 +57,9 @@ pub struct Heard {
     /// sound and not in `packets`. While no people are in the channel, only bots, this is
     /// what becomes of every encrypted frame: it is counted, and nobody can decode it.
     pub undecryptable_frames: usize,
+    /// Packets that came while administrators had the bot muted. Nobody hears them: they are in
+    /// no sound and not in `packets`.
+    pub muted_packets: usize,
     /// When the first packet arrived.
     pub first_packet: Option<Instant>,
     /// When the last packet arrived.
@@ -77,6 +80,7 @@ impl Heard {
             encrypted_frames,
             unencrypted_frames,
             undecryptable_frames,
+            muted_packets,
             first_packet,
             last_packet,
             utterances: _,
@@ -91,6 +95,7 @@ impl Heard {
             encrypted_frames: self.encrypted_frames + encrypted_frames,
             unencrypted_frames: self.unencrypted_frames + unencrypted_frames,
             undecryptable_frames: self.undecryptable_frames + undecryptable_frames,
+            muted_packets: self.muted_packets + muted_packets,
             first_packet: first,
             last_packet: self.last_packet.max(last_packet),
             utterances: Vec::new(),

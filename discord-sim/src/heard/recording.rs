@@ -125,6 +125,11 @@ impl Recording {
         self.counters().undecryptable_frames += 1;
     }
 
+    /// Counts a packet of a bot that was muted.
+    pub(crate) fn add_muted(&mut self) {
+        self.counters().muted_packets += 1;
+    }
+
     /// The connection has ended, and with it whatever was being said.
     pub(crate) fn interrupt(&mut self) {
         self.end_utterance();
@@ -196,6 +201,15 @@ impl Recording {
     fn last_packet(&self) -> Option<Instant> {
         let counters = self.counters.values();
         counters.filter_map(|heard| heard.last_packet).max()
+    }
+
+    /// Whether something is being said that is not over.
+    pub(crate) fn speaks(&self, now: Instant) -> bool {
+        let recent = self
+            .last
+            .as_ref()
+            .is_some_and(|last| now.saturating_duration_since(last.arrival) < PAUSE);
+        recent && self.spans.back().is_some_and(|span| span.open)
     }
 
     /// When a silence from now on would count as the end of what is being said.

@@ -11,6 +11,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::page::{self, escape};
+use crate::state::EventKind;
 use crate::state::Shared;
 use crate::state::grants::Consent;
 use crate::world::User;
@@ -130,10 +131,10 @@ fn approve(shared: &Shared, request: &Request, username: &str) -> Option<String>
             scopes: request.scopes.clone(),
         };
         let challenge = request.challenge.clone();
-        state.note(format!(
-            "{username} authorised {}",
-            request.application_name
-        ));
+        state.note(
+            EventKind::Member,
+            format!("{username} authorised {}", request.application_name),
+        );
         Some(
             state
                 .grants

@@ -7,6 +7,7 @@ mod messages;
 
 use crate::error::SimError;
 use crate::sim::Sim;
+use crate::state::voice::Hush;
 use crate::world::{OverwriteTarget, User};
 
 /// Every method that names a guild, user, channel or role that does not exist answers with
@@ -34,6 +35,37 @@ impl Sim {
     pub fn play_sound(&self, user: u64, channel: u64, sound: u64) -> Result<(), SimError> {
         self.shared
             .change(|state| state.play_sound_as_person(user, channel, sound))
+    }
+
+    /// A member in voice mutes itself, or lets itself be heard again. Nothing is heard of people
+    /// anyway; a bot is told of it. A bot mutes itself: [`SimError::Refused`].
+    pub fn set_self_mute(&self, user: u64, guild: u64, muted: bool) -> Result<(), SimError> {
+        self.hush(user, guild, |hush| hush.self_mute = Some(muted))
+    }
+
+    /// A member in voice deafens itself, or hears again. A bot deafens itself:
+    /// [`SimError::Refused`].
+    pub fn set_self_deaf(&self, user: u64, guild: u64, deafened: bool) -> Result<(), SimError> {
+        self.hush(user, guild, |hush| hush.self_deaf = Some(deafened))
+    }
+
+    /// Administrators mute a member in voice, or let it be heard again: what a muted bot sends
+    /// is counted ([`Heard::muted_packets`](crate::Heard)) and heard by nobody. It stays so
+    /// when the member leaves voice and comes back. [`SimError::NotInVoice`] if it is in none.
+    pub fn set_mute(&self, user: u64, guild: u64, muted: bool) -> Result<(), SimError> {
+        self.hush(user, guild, |hush| hush.mute = Some(muted))
+    }
+
+    /// Administrators deafen a member in voice, or let it hear again: a deaf bot is sent
+    /// nothing. [`SimError::NotInVoice`] if it is in none.
+    pub fn set_deaf(&self, user: u64, guild: u64, deafened: bool) -> Result<(), SimError> {
+        self.hush(user, guild, |hush| hush.deaf = Some(deafened))
+    }
+
+    fn hush(&self, user: u64, guild: u64, set: impl FnOnce(&mut Hush)) -> Result<(), SimError> {
+        let mut hush = Hush::default();
+        set(&mut hush);
+        self.shared.change(|state| state.hush(user, guild, hush))
     }
 
     /// Adds a person to the world.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
 
 use super::State;
+use super::log::EventKind;
 use super::tickets::{Admission, Session};
 use crate::audio::dave::group::{ClientView, DaveGroup, Report, View};
 use crate::audio::link::Link;
@@ -142,6 +143,14 @@ impl State {
         }
     }
 
+    /// The group of the channel that a user is in is to begin again; false if there is none.
+    pub(crate) fn restart_dave_of(&mut self, guild: u64, user: u64) -> bool {
+        let entry = self.find_guild(guild);
+        let seat = entry.and_then(|entry| entry.voice.get(&user));
+        let channel = seat.map(|seat| seat.channel);
+        channel.is_some_and(|channel| self.restart_dave(channel))
+    }
+
     /// The group of the channel is to begin again; false if there is none.
     pub(crate) fn restart_dave(&mut self, channel: u64) -> bool {
         let Some(desk) = self.desks.by_channel.get_mut(&channel) else {
@@ -154,8 +163,19 @@ impl State {
 
     /// Notes what has become of a group.
     pub(crate) fn set_dave_group(&mut self, channel: u64, status: DaveGroup) {
-        if let Some(desk) = self.desks.by_channel.get_mut(&channel) {
-            desk.status = status;
+        let Some(desk) = self.desks.by_channel.get_mut(&channel) else {
+            return;
+        };
+        let before = std::mem::replace(&mut desk.status, status.clone());
+        if status.is_settled && status != before {
+            let members = status.members.iter().map(|user| self.name_of(*user));
+            let members = members.collect::<Vec<_>>().join(", ");
+            let place = self.name_of_channel(channel);
+            let line = format!(
+                "the group of {place} is at epoch {}: {members}",
+                status.epoch
+            );
+            self.note(EventKind::Voice, line);
         }
     }
 

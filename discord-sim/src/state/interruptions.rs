@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::State;
+use super::log::EventKind;
 
 /// What befalls a running gateway connection; for
 /// [`Sim::interrupt_gateway`](crate::Sim::interrupt_gateway).
@@ -137,7 +138,7 @@ impl State {
             interrupted.len(),
             self.name_of(bot),
         );
-        self.note(line);
+        self.note(EventKind::Gateway, line);
         interrupted.len()
     }
 }

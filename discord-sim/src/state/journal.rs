@@ -1,15 +1,14 @@
-//! What has happened: the requests that came in, and a line for each event worth showing.
+//! The requests that came in.
 //!
-//! Written by the HTTP server and by every change of the world; read by tests and the page.
-//! Both lists forget their oldest entries.
+//! Written by the HTTP server; read by tests. The oldest are forgotten.
 
 use serde::Serialize;
 
 use super::State;
+use super::log::EventKind;
 use crate::protocol::rate_limits::RateLimitScope;
 
 const REQUESTS_KEPT: usize = 10_000;
-const EVENTS_KEPT: usize = 500;
 
 /// How a request was authorised; the credential itself is not kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -69,6 +68,13 @@ impl State {
         if self.requests.len() == REQUESTS_KEPT {
             self.requests.pop_front();
         }
+        let RequestRecord {
+            method,
+            path,
+            status,
+            ..
+        } = &request;
+        self.note(EventKind::Request, format!("{method} {path}: {status}"));
         self.requests.push_back(request);
     }
 
@@ -76,21 +82,8 @@ impl State {
         self.requests.clear();
     }
 
-    /// The last events with their Unix milliseconds, newest first.
-    pub(crate) fn events(&self) -> impl Iterator<Item = (u64, &str)> {
-        self.events
-            .iter()
-            .rev()
-            .map(|(at_ms, line)| (*at_ms, line.as_str()))
-    }
-
     /// Adds a line to the events.
-    pub(crate) fn note(&mut self, line: String) {
-        if self.events.len() == EVENTS_KEPT {
-            self.events.pop_front();
-        }
-        tracing::debug!(event = line, "simulated");
-        let now_ms = self.now_ms();
-        self.events.push_back((now_ms, line));
+    pub(crate) fn note(&self, kind: EventKind, line: String) {
+        self.log.note(kind, line);
     }
 }

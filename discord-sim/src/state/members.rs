@@ -6,6 +6,7 @@
 use serde_json::json;
 
 use super::State;
+use super::log::EventKind;
 use crate::error::SimError;
 use crate::protocol::intents;
 use crate::world::{Member, wire};
@@ -114,6 +115,6 @@ impl State {
             .find_guild(guild)
             .map(|guild| guild.name.clone())
             .unwrap_or_default();
-        self.note(format!("{what} {name}"));
+        self.note(EventKind::Member, format!("{what} {name}"));
     }
 }

@@ -17,6 +17,7 @@ pub(crate) mod interactions;
 pub(crate) mod interruptions;
 mod journal;
 pub(crate) mod limits;
+pub(crate) mod log;
 mod lookup;
 mod members;
 pub(crate) mod messages;
@@ -30,7 +31,7 @@ pub(crate) mod sessions;
 mod standing;
 pub(crate) mod starts;
 pub(crate) mod tickets;
-mod voice;
+pub(crate) mod voice;
 mod voice_sessions;
 mod waits;
 
@@ -44,6 +45,7 @@ use tokio::time::Instant;
 pub use interruptions::{ConnectionRefusal, Interruption, LoginRefusal};
 pub use journal::{Authorization, RequestRecord};
 pub use limits::RateLimitBucket;
+pub use log::{Event, EventKind};
 
 use audit::AuditLogs;
 use dave::{Dave, Desks};
@@ -52,6 +54,7 @@ use grants::Grants;
 use interactions::Interactions;
 use interruptions::Refusals;
 use limits::Limiter;
+use log::Log;
 use messages::Messages;
 use places::Directs;
 use registry::Registry;
@@ -140,6 +143,11 @@ impl Shared {
         result
     }
 
+    /// Follows all changes.
+    pub(crate) fn follow(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
+    }
+
     /// Waits until `look` finds something in the state; `None` after `timeout`.
     pub(crate) async fn wait_for<R>(
         &self,
@@ -191,13 +199,14 @@ pub(crate) struct State {
     hub: Arc<Hub>,
     cues: VecDeque<(u64, Cue)>,
     requests: VecDeque<RequestRecord>,
-    events: VecDeque<(u64, String)>,
+    pub(crate) log: Arc<Log>,
     ids: Snowflakes,
     clock_ahead_ms: u64,
 }
 
 impl State {
     fn new(world: World, ports: Ports, limits: Limits, dave: Dave, hub: Arc<Hub>) -> State {
+        let log = Arc::new(Log::default());
         State {
             users: world
                 .users
@@ -208,7 +217,7 @@ impl State {
             guilds: world.guilds,
             audit_logs: AuditLogs::default(),
             presences: BTreeMap::new(),
-            sessions: Sessions::new(limits.gateway),
+            sessions: Sessions::new(limits.gateway, log.clone()),
             limiter: Limiter::new(limits.rest),
             starts: Starts::default(),
             refusals: Refusals::default(),
@@ -224,7 +233,7 @@ impl State {
             hub,
             cues: VecDeque::new(),
             requests: VecDeque::new(),
-            events: VecDeque::new(),
+            log,
             ids: Snowflakes::default(),
             clock_ahead_ms: 0,
         }
@@ -246,6 +255,8 @@ impl State {
     /// Moves the simulated time ahead of the real one.
     pub(crate) fn advance_clock(&mut self, by: Duration) {
         self.clock_ahead_ms += u64::try_from(by.as_millis()).unwrap_or(0);
+        let ahead = Duration::from_millis(self.clock_ahead_ms);
+        self.log.set_clock_ahead(ahead);
         self.expire_sessions();
     }
 
@@ -257,6 +268,13 @@ impl State {
         let now_ms = self.now_ms();
         let State { commands, ids, .. } = self;
         work(commands, &mut || ids.next(now_ms))
+    }
+
+    /// Allows every application to send users back to `uri`.
+    pub(crate) fn add_redirect_uri(&mut self, uri: &str) {
+        for application in &mut self.applications {
+            application.redirect_uris.push(uri.to_owned());
+        }
     }
 
     /// A new id.

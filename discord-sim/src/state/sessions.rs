@@ -4,14 +4,17 @@
 //! its events through [`State::broadcast`] and [`State::tell`].
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::State;
 use super::interruptions::Interruption;
+use super::log::{EventKind, Log};
 use crate::protocol::Code;
 use crate::protocol::gateway_limits::GatewayLimits;
 use crate::world::presence::Presence;
@@ -31,6 +34,7 @@ const PRESENCES_WINDOW_MS: u64 = 20_000;
 pub(crate) struct Sessions {
     pub(crate) limits: GatewayLimits,
     pub(super) by_id: BTreeMap<String, Session>,
+    log: Arc<Log>,
     attachments: u64,
     /// When a bot last asked for all members of a guild, in Unix milliseconds.
     member_lists_ms: BTreeMap<(u64, u64), u64>,
@@ -41,6 +45,8 @@ pub(crate) struct Sessions {
 pub(crate) struct Session {
     pub(crate) id: String,
     pub(crate) application: u64,
+    /// The bot's, for the log.
+    name: String,
     pub(crate) intents: u64,
     /// Of how many members on a guild is large.
     pub(super) large_threshold: usize,
@@ -54,6 +60,7 @@ pub(crate) struct Session {
     ready: bool,
     /// When the bot changed its presence lately, in Unix milliseconds.
     presences_ms: Vec<u64>,
+    log: Arc<Log>,
 }
 
 /// What a bot that identifies wants of its session.
@@ -71,6 +78,21 @@ pub(crate) enum Outgoing {
     Event(Utf8Bytes),
     /// Something a test does to the connection.
     Interruption(Interruption),
+}
+
+/// A session as the control interface shows it.
+#[derive(Debug, Serialize)]
+pub(crate) struct SessionView {
+    id: String,
+    /// The shard's number, and how many there are.
+    shard: (u64, u64),
+    intents: u64,
+    /// The number of the last event.
+    sequence: u64,
+    /// Whether there is a connection; else it waits to be resumed.
+    connected: bool,
+    /// Whether the bot was told of all its guilds.
+    ready: bool,
 }
 
 /// Names a session together with one connection to it, so that the task of a connection
@@ -102,6 +124,9 @@ impl Session {
         let sequence = self.sequence;
         // Names of events are plain words.
         let text = format!(r#"{{"t":"{event}","s":{sequence},"op":0,"d":{data}}}"#);
+        let (name, shard) = (&self.name, self.shard.0);
+        let line = format!("{event} to {name}, shard {shard}, number {sequence}");
+        self.log.note(EventKind::Dispatch, line);
         let text = Utf8Bytes::from(text);
         if self.replay.len() == REPLAY {
             self.replay.pop_front();
@@ -145,6 +170,17 @@ impl Session {
         }
     }
 
+    pub(crate) fn view(&self) -> SessionView {
+        SessionView {
+            id: self.id.clone(),
+            shard: self.shard,
+            intents: self.intents,
+            sequence: self.sequence,
+            connected: self.outlet.is_some(),
+            ready: self.ready,
+        }
+    }
+
     fn has_expired(&self, window: Duration, now_ms: u64) -> bool {
         self.detached_ms
             .is_some_and(|since_ms| u128::from(now_ms - since_ms.min(now_ms)) >= window.as_millis())
@@ -152,10 +188,11 @@ impl Session {
 }
 
 impl Sessions {
-    pub(crate) fn new(limits: GatewayLimits) -> Sessions {
+    pub(crate) fn new(limits: GatewayLimits, log: Arc<Log>) -> Sessions {
         Sessions {
             limits,
             by_id: BTreeMap::new(),
+            log,
             attachments: 0,
             member_lists_ms: BTreeMap::new(),
         }
@@ -186,7 +223,7 @@ impl Sessions {
     /// Opens a session for a bot that has identified.
     pub(crate) fn open(
         &mut self,
-        application: u64,
+        (application, name): (u64, String),
         wanted: Wanted,
         outlet: mpsc::Sender<Outgoing>,
     ) -> Attachment {
@@ -195,6 +232,7 @@ impl Sessions {
         let session = Session {
             id: id.clone(),
             application,
+            name,
             intents: wanted.intents,
             large_threshold: wanted.large_threshold,
             shard: wanted.shard,
@@ -205,6 +243,7 @@ impl Sessions {
             detached_ms: None,
             ready: false,
             presences_ms: Vec::new(),
+            log: self.log.clone(),
         };
         self.by_id.insert(id.clone(), session);
         Attachment {
@@ -335,7 +374,10 @@ impl State {
         let session = attachment.and_then(|attachment| self.sessions.current(attachment));
         let bot = session.map(|session| session.application);
         let who = bot.map_or_else(|| "somebody".to_owned(), |bot| self.name_of(bot));
-        self.note(format!("{who} was closed with {code}: {reason}"));
+        self.note(
+            EventKind::Gateway,
+            format!("{who} was closed with {code}: {reason}"),
+        );
     }
 
     /// Ends the session of this connection, unless another one has taken it over.
@@ -375,7 +417,7 @@ impl State {
             self.unseat(guild, bot);
         }
         let line = format!("{} logged out", self.name_of(bot));
-        self.note(line);
+        self.note(EventKind::Gateway, line);
         if self.sessions.of(bot).next().is_none() {
             self.show(bot, Presence::default());
         }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::State;
+use super::log::EventKind;
 use crate::protocol::gateway_limits::GatewayLimits;
 use crate::world::Application;
 
@@ -113,7 +114,7 @@ impl State {
             "{} identified too often: its sessions are over and its token is void",
             self.name_of(bot)
         );
-        self.note(line);
+        self.note(EventKind::Gateway, line);
     }
 }
 

@@ -4,7 +4,7 @@
 //! `VOICE_SERVER_UPDATE`); a voice connection claims it; leaving revokes it.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU16;
 
@@ -312,6 +312,15 @@ impl Tickets {
                 hears.then(|| Receiver::new(&other.link, other.dave.is_some()))
             });
             session.link.send_on_to(receivers.collect());
+        }
+    }
+
+    /// Has nobody hear those that were muted.
+    pub(super) fn mute_audio(&self, guild: u64, muted: &BTreeSet<u64>) {
+        for ((_, user), ticket) in self.by_seat.range((guild, 0)..=(guild, u64::MAX)) {
+            if let Some(session) = &ticket.session {
+                session.link.set_muted(muted.contains(user));
+            }
         }
     }
 

@@ -6,12 +6,39 @@
 use serde_json::{Value, json};
 
 use super::State;
+use super::log::EventKind;
 use super::tickets::Offer;
 use crate::error::SimError;
 use crate::heard::recording::Recording;
 use crate::protocol::voice_message::Message;
 use crate::protocol::{Code, intents, voice_close as close};
 use crate::world::{ChannelKind, VoiceState, permissions, random_text, wire};
+
+/// What changes of how somebody sits in voice; what is `None` stays.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Hush {
+    /// By administrators.
+    pub(crate) mute: Option<bool>,
+    pub(crate) deaf: Option<bool>,
+    /// By itself.
+    pub(crate) self_mute: Option<bool>,
+    pub(crate) self_deaf: Option<bool>,
+}
+
+impl Hush {
+    fn describe(self) -> String {
+        let parts = [
+            (self.mute, "was muted", "was unmuted"),
+            (self.deaf, "was deafened", "was undeafened"),
+            (self.self_mute, "muted itself", "unmuted itself"),
+            (self.self_deaf, "deafened itself", "undeafened itself"),
+        ];
+        let parts = parts
+            .into_iter()
+            .filter_map(|(set, yes, no)| Some(if set? { yes } else { no }));
+        parts.collect::<Vec<_>>().join(", ")
+    }
+}
 
 impl State {
     /// A bot asks to join, move, mute or leave (opcode 4). What it may not do is ignored
@@ -127,7 +154,7 @@ impl State {
                 self.name_of(user),
                 self.name_of_channel(channel)
             );
-            self.note(line);
+            self.note(EventKind::Voice, line);
         }
         let is_offered = before.is_some_and(|it| !is_moved && it.session_id == session_id);
         if self.find_application(user).is_some() && !is_offered {
@@ -160,19 +187,17 @@ impl State {
             self.name_of(user),
             self.name_of_channel(before.channel)
         );
-        self.note(line);
+        self.note(EventKind::Voice, line);
     }
 
     fn announce_voice(&mut self, guild: u64, user: u64, left_session: Option<&str>) {
         let Some(entry) = self.find_guild(guild) else {
             return;
         };
+        let member = entry.members.get(&user);
         let mut update = wire::voice_state(entry, user, left_session.unwrap_or_default());
         update["guild_id"] = json!(guild.to_string());
-        update["member"] = entry
-            .members
-            .get(&user)
-            .map_or(Value::Null, |member| wire::member(self, member));
+        update["member"] = member.map_or(Value::Null, |member| wire::member(self, member));
         self.broadcast(
             guild,
             intents::GUILD_VOICE_STATES,
@@ -219,6 +244,35 @@ impl State {
             return Err(SimError::NotInVoice { user, guild });
         }
         self.unseat(guild, user);
+        Ok(())
+    }
+
+    /// Mutes or deafens a member in voice, as its administrators or it itself; what is `None`
+    /// stays as it is.
+    pub(crate) fn hush(&mut self, user: u64, guild: u64, hush: Hush) -> Result<(), SimError> {
+        let is_bot = self.find_application(user).is_some();
+        let entry = self
+            .find_guild_mut(guild)
+            .ok_or(SimError::UnknownGuild(guild))?;
+        let seat = entry.voice.get_mut(&user);
+        let seat = seat.ok_or(SimError::NotInVoice { user, guild })?;
+        if is_bot && (hush.self_mute.is_some() || hush.self_deaf.is_some()) {
+            return Err(SimError::Refused(
+                "a bot mutes and deafens itself".to_owned(),
+            ));
+        }
+        seat.self_mute = hush.self_mute.unwrap_or(seat.self_mute);
+        seat.self_deaf = hush.self_deaf.unwrap_or(seat.self_deaf);
+        if hush.mute.is_some() || hush.deaf.is_some() {
+            self.change_member(guild, user, |member| {
+                member.mute = hush.mute.unwrap_or(member.mute);
+                member.deaf = hush.deaf.unwrap_or(member.deaf);
+            })?;
+        }
+        self.announce_voice(guild, user, None);
+        self.route_audio(guild);
+        let line = format!("{} {}", self.name_of(user), hush.describe());
+        self.note(EventKind::Voice, line);
         Ok(())
     }
 

@@ -10,11 +10,12 @@ use tokio::sync::mpsc;
 
 use super::State;
 use super::dave::Begun;
+use super::log::EventKind;
 use super::tickets::{Admission, Claim, Order};
 use crate::audio::link::Link;
 use crate::protocol::voice_message::Message;
 use crate::protocol::{Code, voice_close as close};
-use crate::world::random_text;
+use crate::world::{Member, random_text};
 
 impl State {
     /// Lets a client in that identifies. Also returns where its connection notes the number of
@@ -66,6 +67,17 @@ impl State {
             self.tickets.tell(admission, message);
         }
         self.route_audio(guild);
+        let sealed = if begun.version > 0 {
+            "encrypted end to end"
+        } else {
+            "in the clear"
+        };
+        let place = self.name_of_channel(begun.channel);
+        let name = self.name_of(user);
+        self.note(
+            EventKind::Voice,
+            format!("{name} is connected to {place}, {sealed}"),
+        );
         Some(begun)
     }
 
@@ -110,14 +122,20 @@ impl State {
         true
     }
 
-    /// Has what each bot sends sent on to the other bots in its channel that are not deaf.
+    /// Has what each bot sends sent on to the other bots in its channel that are not deaf,
+    /// unless it was muted.
     pub(super) fn route_audio(&self, guild: u64) {
         let Some(entry) = self.find_guild(guild) else {
             return;
         };
+        let is_so = |user: &u64, of: fn(&Member) -> bool| entry.members.get(user).is_some_and(of);
         let seats = entry.voice.iter();
-        let hearers = seats.filter(|(_, seat)| !seat.self_deaf);
+        let hearers =
+            seats.filter(|(user, seat)| !seat.self_deaf && !is_so(user, |member| member.deaf));
         let hearers = hearers.map(|(user, seat)| (*user, seat.channel));
         self.tickets.route_audio(guild, &hearers.collect());
+        let muted = entry.members.values().filter(|member| member.mute);
+        let muted = muted.map(|member| member.user).collect();
+        self.tickets.mute_audio(guild, &muted);
     }
 }

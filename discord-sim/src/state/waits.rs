@@ -57,6 +57,22 @@ impl Shared {
         encrypted.await.is_some()
     }
 
+    /// Until so many of the bot's packets have come.
+    pub(crate) async fn wait_packets(
+        &self,
+        guild: u64,
+        bot: u64,
+        at_least: usize,
+        timeout: Duration,
+    ) -> bool {
+        let hub = &self.hub;
+        let mut heard = hub.subscribe();
+        let enough = || hub.read(guild, bot, |recording| recording.packets() >= at_least);
+        let waiting = heard.wait_for(|_| enough());
+        let waited = tokio::time::timeout(timeout, waiting).await;
+        waited.is_ok_and(|waited| waited.is_ok())
+    }
+
     /// Until a sound of the bot has ended.
     pub(crate) async fn wait_utterance(
         &self,

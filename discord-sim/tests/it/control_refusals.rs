@@ -31,6 +31,18 @@ const REFUSALS: &str = r#"
     GET /heard/x => 404 x is no utterance's number
     GET /heard/0?timeout_ms=1 => 504 has not ended
     GET /wait/voice?timeout_ms=1 => 504 the bot is not there
+    PATCH /voice/states/ben {"mute":true} => 422 is not in voice
+    PATCH /voice/states/ada {"loud":true} => 422 unknown field `loud`
+    POST /voice/sounds {"user":"ben","sound":"quack"} => 422 is not in voice
+    POST /voice/sounds {"user":"ben","sound":"silence"} => 422 there is no sound silence
+    POST /voice/server/move {} => 422 is not in voice
+    POST /voice/server/withdraw {"bot":"x"} => 422 there is no bot x
+    POST /voice/dave/restart {} => 422 is not in voice
+    GET /wait/packets => 400 missing field `at_least`
+    POST /slash {"user":"ben","command":"x","channel":"y"} => 422 there is no channel y
+    POST /slash {"user":"ben","command":"x","options":{"a":{"name":"b"}}} => 422 say what is in it
+    POST /slash {"user":"ben","command":"x","options":{"a":{"name":"b","base64":"?"}}} => 422 b: Invalid
+    POST /slash {"user":"ben","command":"x","options":{"a":{}}} => 422 missing field `name`
     POST /heard {} => 405 cannot be asked to POST
     GET /herad => 404 there is nothing at
 "#;

@@ -7,7 +7,9 @@
 
 mod components;
 mod control;
+mod control_people;
 mod control_refusals;
+mod control_voice;
 mod dave;
 mod dave_clients;
 mod emojis;

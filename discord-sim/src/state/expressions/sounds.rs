@@ -11,6 +11,7 @@ use crate::protocol::form::{Change, Form};
 use crate::protocol::intents;
 use crate::state::State;
 use crate::state::audit::{Action, changes};
+use crate::state::log::EventKind;
 use crate::world::expressions::default_sounds;
 use crate::world::{ChannelKind, EmojiName, Guild, Sound, permissions, wire};
 
@@ -339,7 +340,7 @@ impl State {
         let name = "VOICE_CHANNEL_EFFECT_SEND";
         self.broadcast(guild, intents::GUILD_VOICE_STATES, name, &event);
         let line = format!("{} played the sound {}", self.name_of(user), sound.name);
-        self.note(line);
+        self.note(EventKind::Voice, line);
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{Interaction, Outcome, Scene, What};
 use crate::error::SimError;
 use crate::state::State;
+use crate::state::log::EventKind;
 use crate::state::places::Place;
 use crate::world::{permissions, random_text, wire};
 
@@ -59,7 +60,7 @@ impl State {
         if let Some(guild) = scene.guild {
             self.cue(guild, line.clone());
         }
-        self.note(line);
+        self.note(EventKind::Interaction, line);
     }
 
     fn interaction_event(

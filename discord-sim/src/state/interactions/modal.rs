@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::component::check_values;
 use super::resolved::Resolved;
-use super::{Outcome, Scene, What};
+use super::{Interaction, Outcome, Scene, What};
 use crate::error::SimError;
 use crate::state::State;
 use crate::state::messages::components::{FILE_UPLOAD, LABEL, TEXT_DISPLAY, TEXT_INPUT};
@@ -18,10 +18,40 @@ pub struct Modal {
     pub title: String,
     /// Its inputs as the bot sent them.
     pub components: Vec<Value>,
-    pub(super) interaction: u64,
+    interaction: u64,
+}
+
+impl Modal {
+    /// The form that the bot has answered an interaction with.
+    pub(super) fn of(entry: &Interaction) -> Option<Modal> {
+        let Outcome::Modal {
+            custom_id,
+            title,
+            components,
+        } = &entry.outcome
+        else {
+            return None;
+        };
+        Some(Modal {
+            custom_id: custom_id.clone(),
+            title: title.clone(),
+            components: components.clone(),
+            interaction: entry.id,
+        })
+    }
+
+    /// What the simulator tells it apart by.
+    pub(crate) fn id(&self) -> u64 {
+        self.interaction
+    }
 }
 
 impl State {
+    /// A form that a bot has shown.
+    pub(crate) fn find_form(&self, id: u64) -> Option<Modal> {
+        Modal::of(self.interactions.by_id.get(&id)?)
+    }
+
     /// Sends the filled-in form to its bot; the interaction's id.
     pub(crate) fn submit_modal(
         &mut self,

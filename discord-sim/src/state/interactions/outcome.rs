@@ -77,16 +77,10 @@ impl State {
         }
         match &entry.outcome {
             Outcome::Choices(choices) => Progress::Choices(choices.clone()),
-            Outcome::Modal {
-                custom_id,
-                title,
-                components,
-            } => Progress::Answered(Answer::Modal(Modal {
-                custom_id: custom_id.clone(),
-                title: title.clone(),
-                components: components.clone(),
-                interaction: entry.id,
-            })),
+            Outcome::Modal { .. } => match Modal::of(entry) {
+                Some(modal) => Progress::Answered(Answer::Modal(modal)),
+                None => Progress::Acknowledged,
+            },
             Outcome::Update if entry.deferred => Progress::Answered(Answer::Deferred),
             Outcome::Update => match self.reply(entry) {
                 Some(reply) => Progress::Answered(Answer::Update(reply)),

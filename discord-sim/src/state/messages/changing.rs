@@ -6,6 +6,7 @@ use super::MESSAGES;
 use super::draft::Draft;
 use crate::protocol::api_error::ApiError;
 use crate::state::State;
+use crate::state::log::EventKind;
 use crate::world::message::SUPPRESS_EMBEDS;
 use crate::world::snowflake::created_ms;
 use crate::world::{Message, permissions};
@@ -90,7 +91,10 @@ impl State {
         });
         self.broadcast_in(channel, MESSAGES, "MESSAGE_DELETE_BULK", &event);
         let place = self.name_of_channel(channel);
-        self.note(format!("{} messages were deleted in {place}", ids.len()));
+        self.note(
+            EventKind::Message,
+            format!("{} messages were deleted in {place}", ids.len()),
+        );
         Ok(())
     }
 
@@ -133,7 +137,10 @@ impl State {
         self.broadcast_in(channel, MESSAGES, "MESSAGE_DELETE", &event);
         let author = self.name_of(message.author);
         let place = self.name_of_channel(channel);
-        self.note(format!("a message of {author} was deleted in {place}"));
+        self.note(
+            EventKind::Message,
+            format!("a message of {author} was deleted in {place}"),
+        );
     }
 }
 

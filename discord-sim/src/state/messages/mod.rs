@@ -24,6 +24,7 @@ use super::State;
 use super::dispatch::stripped;
 use super::places::Place;
 use crate::protocol::intents;
+use crate::state::log::EventKind;
 use crate::world::message::{LOADING, MessageKind};
 use crate::world::{Message, wire};
 
@@ -113,7 +114,7 @@ impl State {
         let line = self.line_of(&message);
         self.messages.insert(message);
         self.announce_message(channel, id, "MESSAGE_CREATE");
-        self.note(line);
+        self.note(EventKind::Message, line);
     }
 
     /// Tells of a message that was written or changed.
