@@ -9,9 +9,12 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
 };
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::server::TlsStream;
 
 use crate::settings::StartError;
 
@@ -21,14 +24,40 @@ pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
 }
 
+/// Accepts TLS connections.
+#[derive(Clone)]
+pub(crate) struct Tls {
+    trusted: TlsAcceptor,
+    /// With a certificate of an authority that nobody can know.
+    distrusted: TlsAcceptor,
+}
+
+impl Tls {
+    /// Does the handshake, with a certificate that the client can trust or one that it cannot.
+    pub(crate) async fn accept(
+        &self,
+        stream: TcpStream,
+        distrust: bool,
+    ) -> std::io::Result<TlsStream<TcpStream>> {
+        let acceptor = if distrust {
+            &self.distrusted
+        } else {
+            &self.trusted
+        };
+        acceptor.accept(stream).await
+    }
+}
+
 impl Authority {
     pub(crate) fn new() -> Result<Authority, StartError> {
+        Authority::called("discord-sim authority")
+    }
+
+    fn called(name: &str) -> Result<Authority, StartError> {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "discord-sim authority");
+        params.distinguished_name.push(DnType::CommonName, name);
         let key = KeyPair::generate().map_err(failed)?;
         let pem = params.self_signed(&key).map_err(failed)?.pem();
         Ok(Authority {
@@ -41,10 +70,19 @@ impl Authority {
         &self.pem
     }
 
+    /// Servers that answer to these names and addresses.
+    pub(crate) fn tls(&self, names: &[&str]) -> Result<Tls, StartError> {
+        let stranger = Authority::called("an authority that nobody knows")?;
+        Ok(Tls {
+            trusted: self.server(names)?.into(),
+            distrusted: stranger.server(names)?.into(),
+        })
+    }
+
     /// A TLS configuration with a fresh certificate for these names and addresses.
     ///
     /// The certificate is not the authority's own: rustls refuses an authority as a server.
-    pub(crate) fn server(&self, names: &[&str]) -> Result<Arc<ServerConfig>, StartError> {
+    fn server(&self, names: &[&str]) -> Result<Arc<ServerConfig>, StartError> {
         let names = names
             .iter()
             .map(|name| (*name).to_owned())

@@ -66,7 +66,11 @@ mod world;
 
 pub use audio::dave::group::DaveGroup;
 pub use error::SimError;
+pub use faults::answer::HttpAnswer;
+pub use faults::effect::{Cut, Delivery, Effect, Latency};
+pub use faults::point::{PacketKind, Packets, Payloads, Point, Server};
 pub use faults::requests::Requests;
+pub use faults::{Fault, FaultError, FaultId, FaultReport};
 pub use heard::{Audio, Cue, Frame, Heard, Utterance};
 pub use protocol::gateway_limits::GatewayLimits;
 pub use protocol::rate_limits::{Quota, RateLimitScope, RateLimits};

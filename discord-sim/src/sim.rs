@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinHandle;
-use tokio_rustls::TlsAcceptor;
 
 use crate::audio::dave::Gateway;
 use crate::audio::hub::Hub;
 use crate::authority::Authority;
+use crate::faults::active::Faults;
 use crate::settings::{Settings, StartError};
 use crate::state::{Limits, Ports, Shared, VoiceSettings};
 use crate::stop::Stopper;
@@ -69,7 +69,7 @@ impl Sim {
     pub async fn start(settings: Settings) -> Result<Sim, StartError> {
         settings.world.check().map_err(StartError::World)?;
         let authority = Authority::new()?;
-        let tls = TlsAcceptor::from(authority.server(&http::HOSTS)?);
+        let tls = authority.tls(&http::HOSTS)?;
         if let Some(path) = &settings.authority_path {
             write(path, authority.pem())?;
         }
@@ -91,7 +91,7 @@ impl Sim {
             voices: [voice_port, other_voice_port],
             udp: udp_port,
         };
-        let hub = Hub::new(settings.recording);
+        let hub = Hub::new(settings.recording, Arc::new(Faults::new()));
         let bot = settings
             .world
             .applications

@@ -4,8 +4,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use axum::http::StatusCode;
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::StreamExt as _;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -14,6 +13,7 @@ use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, 
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 
+use crate::faults::answer::HttpAnswer;
 use crate::protocol::Code;
 
 /// How long a client has to finish its handshake.
@@ -43,41 +43,20 @@ pub(crate) enum Incoming {
     Closed(Option<u16>),
 }
 
-/// What a handshake is refused with.
-pub(crate) struct Refused {
-    pub(crate) status: StatusCode,
-    pub(crate) reason: &'static str,
-}
-
-impl Refused {
-    /// Refused for no reason given; a number that is no status stands for an internal error.
-    pub(crate) fn with_status(status: u16) -> Refused {
-        Refused {
-            status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            reason: "",
-        }
-    }
-}
-
-impl From<&'static str> for Refused {
-    fn from(reason: &'static str) -> Refused {
-        Refused {
-            status: StatusCode::BAD_REQUEST,
-            reason,
-        }
-    }
+/// A handshake refused for a reason.
+pub(crate) fn refusal(reason: &str) -> HttpAnswer {
+    HttpAnswer::html(400, reason).header("content-type", "text/plain")
 }
 
 /// Finishes the handshake if `read` has nothing against the query; it says what it has.
 /// The connection, and what was read.
-pub(crate) async fn accept<S, Q, E>(
+pub(crate) async fn accept<S, Q>(
     stream: S,
-    read: impl FnOnce(&str) -> Result<Q, E> + Unpin,
+    read: impl FnOnce(&str) -> Result<Q, HttpAnswer> + Unpin,
 ) -> Option<(WebSocketStream<S>, Q)>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     Q: Unpin,
-    E: Into<Refused>,
 {
     let mut found = None;
     #[expect(
@@ -90,12 +69,7 @@ where
                 found = Some(query);
                 Ok(response)
             }
-            Err(refused) => {
-                let Refused { status, reason } = refused.into();
-                let mut refusal = ErrorResponse::new(Some(reason.to_owned()));
-                *refusal.status_mut() = status;
-                Err(refusal)
-            }
+            Err(answer) => Err(answer.into_response(Some)),
         }
     };
     // Connections are many and messages small: keep the buffers so.
@@ -140,14 +114,6 @@ pub(crate) fn parse(json: &[u8]) -> Incoming {
         return Incoming::Garbage;
     }
     serde_json::from_slice(json).map_or(Incoming::Garbage, Incoming::Payload)
-}
-
-/// Sends a text frame; false if the connection is gone.
-pub(crate) async fn send<S>(socket: &mut WebSocketStream<S>, text: impl Into<Utf8Bytes>) -> bool
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    socket.send(Message::Text(text.into())).await.is_ok()
 }
 
 /// Answers the peer's close frame and ends the connection, so that the peer sees a clean end.

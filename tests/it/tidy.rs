@@ -15,7 +15,7 @@ const ROOMS: [&[&str]; 7] = [
 ];
 
 /// The same of the simulated Discord.
-const SIM_ROOMS: [&[&str]; 16] = [
+const SIM_ROOMS: [&[&str]; 17] = [
     &["main"],
     &[
         "people",
@@ -35,8 +35,9 @@ const SIM_ROOMS: [&[&str]; 16] = [
     &["state"],
     &["audio"],
     &["heard"],
+    &["websocket"],
     &["faults"],
-    &["world", "websocket"],
+    &["world"],
     &["protocol"],
     &["accept", "error", "page", "stop"],
 ];

@@ -11,12 +11,17 @@ use tokio::net::UdpSocket;
 use tokio::sync::watch;
 
 use super::link::{Link, SharedRecording, lock};
+use super::network::Network;
+use crate::faults::active::Faults;
+use crate::faults::point::{Direction, Packet, PacketKind};
 use crate::heard::recording::Recording;
 use crate::protocol::rtp::Header;
 use crate::stop::Stop;
 
 /// An IP discovery packet, request and answer alike.
 const DISCOVERY: usize = 74;
+/// What keeps a way through a NAT open.
+const KEEP_ALIVE: usize = 8;
 /// Longer than any packet that arrives over Ethernet.
 const LONGEST_PACKET: usize = 2048;
 
@@ -26,6 +31,7 @@ pub(crate) struct Hub {
     links: Mutex<Links>,
     recordings: Mutex<HashMap<(u64, u64), SharedRecording>>,
     heard: watch::Sender<u64>,
+    pub(crate) faults: Arc<Faults>,
     keep: Duration,
 }
 
@@ -37,11 +43,12 @@ struct Links {
 
 impl Hub {
     /// A hub whose recordings keep this much.
-    pub(crate) fn new(keep: Duration) -> Hub {
+    pub(crate) fn new(keep: Duration, faults: Arc<Faults>) -> Hub {
         Hub {
             links: Mutex::default(),
             recordings: Mutex::default(),
             heard: watch::Sender::new(0),
+            faults,
             keep,
         }
     }
@@ -52,7 +59,7 @@ impl Hub {
         let mut links = lock(&self.links);
         links.by_ssrc.retain(|_, link| link.strong_count() > 0);
         links.last_ssrc += 1;
-        let link = Arc::new(Link::new(links.last_ssrc, recording));
+        let link = Arc::new(Link::new(links.last_ssrc, (guild, user), recording));
         links.by_ssrc.insert(link.ssrc, Arc::downgrade(&link));
         link
     }
@@ -76,24 +83,57 @@ impl Hub {
     /// Reads packets until told to stop.
     pub(crate) async fn listen(&self, socket: UdpSocket, mut stop: Stop) {
         let mut buffer = vec![0; LONGEST_PACKET];
+        let mut network = Network::new(self, &socket);
         loop {
             let received = tokio::select! {
                 () = stop.requested() => return,
+                () = network.wait() => {
+                    network.release();
+                    continue;
+                }
                 received = socket.recv_from(&mut buffer) => received,
             };
             // An error here is an ICMP answer to an earlier reply, not the socket's end.
-            let Ok((length, from)) = received else {
-                continue;
-            };
-            self.receive(&buffer[..length], from, |packet, to| {
-                // A receiver whose buffer is full loses it, as on any network.
-                let _ = socket.try_send_to(packet, to);
-            });
+            if let Ok((length, from)) = received {
+                network.receive(&buffer[..length], from);
+            }
+        }
+    }
+
+    /// What a packet is, and whose.
+    pub(super) fn describe(
+        &self,
+        direction: Direction,
+        packet: &[u8],
+        address: SocketAddr,
+    ) -> Packet {
+        let (kind, ssrc) = match (packet, Header::parse(packet)) {
+            ([0, 1 | 2, 0, 70, a, b, c, d, ..], _) if packet.len() == DISCOVERY => {
+                let ssrc = u32::from_be_bytes([*a, *b, *c, *d]);
+                (PacketKind::Discovery, Some(ssrc))
+            }
+            (packet, _) if packet.len() == KEEP_ALIVE => (PacketKind::KeepAlive, None),
+            (_, header) => (PacketKind::Audio, header.map(|header| header.ssrc)),
+        };
+        // What is sent on has the SSRC of its sender, and belongs to its receiver.
+        let by_ssrc = kind == PacketKind::Discovery || direction == Direction::Received;
+        let link = ssrc.filter(|_| by_ssrc).and_then(|ssrc| self.find(ssrc));
+        let link = link.or_else(|| self.find_at(address));
+        Packet {
+            direction,
+            kind,
+            bot: link.as_ref().map(|link| link.place.1),
+            guild: link.as_ref().map(|link| link.place.0),
         }
     }
 
     /// Takes one packet, and sends what has to be sent because of it.
-    fn receive(&self, packet: &[u8], from: SocketAddr, mut send: impl FnMut(&[u8], SocketAddr)) {
+    pub(super) fn receive(
+        &self,
+        packet: &[u8],
+        from: SocketAddr,
+        mut send: impl FnMut(&[u8], SocketAddr),
+    ) {
         if let Some(ssrc) = discovery_request(packet) {
             if let Some(link) = self.find(ssrc) {
                 link.set_address(from);
@@ -102,7 +142,7 @@ impl Hub {
             return;
         }
         // Clients keep their way through a NAT open with these, and expect them back.
-        if packet.len() == 8 {
+        if packet.len() == KEEP_ALIVE {
             send(packet, from);
             return;
         }
@@ -118,6 +158,12 @@ impl Hub {
 
     fn find(&self, ssrc: u32) -> Option<Arc<Link>> {
         lock(&self.links).by_ssrc.get(&ssrc)?.upgrade()
+    }
+
+    fn find_at(&self, address: SocketAddr) -> Option<Arc<Link>> {
+        let links = lock(&self.links);
+        let mut links = links.by_ssrc.values().filter_map(Weak::upgrade);
+        links.find(|link| link.is_at(address))
     }
 
     fn recording(&self, guild: u64, user: u64) -> SharedRecording {
@@ -169,7 +215,7 @@ mod tests {
 
     #[test]
     fn answers_ip_discovery_only_for_known_ssrcs() {
-        let hub = Hub::new(Duration::from_mins(1));
+        let hub = Hub::new(Duration::from_mins(1), Arc::new(Faults::new()));
         let mut request = vec![0; DISCOVERY];
         request[..4].copy_from_slice(&[0, 1, 0, 70]);
         request[7] = 1;
@@ -186,7 +232,7 @@ mod tests {
 
     #[test]
     fn keepalives_come_back_and_garbage_does_not() {
-        let hub = Hub::new(Duration::from_mins(1));
+        let hub = Hub::new(Duration::from_mins(1), Arc::new(Faults::new()));
         assert_eq!(answer(&hub, b"12345678").unwrap(), b"12345678");
         for length in [0, 1, 4, 12, 74, 1500] {
             assert_eq!(answer(&hub, &vec![0xab; length]), None);

@@ -19,6 +19,8 @@ pub(super) type SharedRecording = Arc<Mutex<Recording>>;
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) ssrc: u32,
+    /// The guild, and the bot in it.
+    pub(super) place: (u64, u64),
     cipher: Mutex<Option<Cipher>>,
     hearing: Mutex<Hearing>,
     recording: SharedRecording,
@@ -50,9 +52,10 @@ impl Receiver {
 }
 
 impl Link {
-    pub(super) fn new(ssrc: u32, recording: SharedRecording) -> Link {
+    pub(super) fn new(ssrc: u32, place: (u64, u64), recording: SharedRecording) -> Link {
         Link {
             ssrc,
+            place,
             cipher: Mutex::default(),
             hearing: Mutex::default(),
             recording,
@@ -76,6 +79,11 @@ impl Link {
     /// Notes where the client's packets come from.
     pub(super) fn set_address(&self, address: SocketAddr) {
         *lock(&self.address) = Some(address);
+    }
+
+    /// Whether the client's packets come from there.
+    pub(super) fn is_at(&self, address: SocketAddr) -> bool {
+        *lock(&self.address) == Some(address)
     }
 
     /// Sets the key; packets before that are not counted at all.

@@ -5,3 +5,4 @@
 pub(crate) mod dave;
 pub(crate) mod hub;
 pub(crate) mod link;
+mod network;

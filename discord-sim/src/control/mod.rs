@@ -6,6 +6,7 @@ mod accounts;
 mod answer;
 mod commands;
 mod events;
+mod faults;
 mod files;
 mod gateway;
 mod guilds;
@@ -53,6 +54,14 @@ pub(crate) fn routes(stop: Stop) -> Router<Arc<Shared>> {
             get(limits::show).post(limits::set).delete(limits::restore),
         )
         .route("/sim/limits/exhausted", post(limits::exhaust))
+        .route(
+            "/sim/faults",
+            get(faults::list).post(faults::add).delete(faults::clear),
+        )
+        .route(
+            "/sim/faults/{fault}",
+            get(faults::get).delete(faults::remove),
+        )
         .route("/sim/clock", get(look::clock).post(look::advance))
         .route("/sim/commands", get(commands::list))
         .route("/sim/wait/ready", get(wait::ready))

@@ -89,7 +89,36 @@ impl Identify {
     }
 }
 
+/// Whose connection it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Owner {
+    pub(super) bot: Option<u64>,
+    pub(super) shard: Option<u64>,
+}
+
+impl From<(u64, u64)> for Owner {
+    fn from((bot, shard): (u64, u64)) -> Owner {
+        Owner {
+            bot: Some(bot),
+            shard: Some(shard),
+        }
+    }
+}
+
 impl State {
+    /// Whose a login claims to be.
+    pub(super) fn claimed_owner(&self, login: &Value) -> Owner {
+        let text = |name: &str| login.get(name).and_then(Value::as_str).unwrap_or_default();
+        if let Some(owner) = self.sessions.owner(text("session_id")) {
+            return owner.into();
+        }
+        let shard = login.get("shard").and_then(|shard| shard.get(0));
+        Owner {
+            bot: self.find_bot(text("token")).map(|bot| bot.id),
+            shard: Some(shard.and_then(Value::as_u64).unwrap_or(0)),
+        }
+    }
+
     /// Opens a session, and greets it.
     pub(super) fn identify(
         &mut self,

@@ -4,7 +4,9 @@
 //! Started by [`Sim::start`](crate::Sim::start); each connection is one task.
 
 mod connection;
+mod deliver;
 mod door;
+mod faults;
 mod limits;
 mod record;
 
@@ -13,11 +15,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 
 pub(crate) use door::HOSTS;
 
 use crate::accept::each_connection;
+use crate::authority::Tls;
 use crate::protocol::api_error::ApiError;
 use crate::state::Shared;
 use crate::stop::Stop;
@@ -25,23 +27,18 @@ use crate::{control, oauth, rest};
 
 /// Answers requests until told to stop.
 pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: Stop) {
-    let router = router(shared, stop.clone());
+    let router = router(shared.clone(), stop.clone());
     each_connection(listener, stop, |stream, stop| {
-        connection::serve(stream, router.clone(), stop)
+        connection::serve(stream, shared.clone(), router.clone(), stop)
     })
     .await;
 }
 
 /// Answers requests over TLS until told to stop.
-pub(crate) async fn serve_tls(
-    listener: TcpListener,
-    tls: TlsAcceptor,
-    shared: Arc<Shared>,
-    stop: Stop,
-) {
-    let router = router(shared, stop.clone());
+pub(crate) async fn serve_tls(listener: TcpListener, tls: Tls, shared: Arc<Shared>, stop: Stop) {
+    let router = router(shared.clone(), stop.clone());
     each_connection(listener, stop, |stream, stop| {
-        connection::serve_tls(stream, tls.clone(), router.clone(), stop)
+        connection::serve_tls(stream, tls.clone(), shared.clone(), router.clone(), stop)
     })
     .await;
 }
@@ -57,6 +54,7 @@ fn router(shared: Arc<Shared>, stop: Stop) -> Router {
         .fallback(async || ApiError::NOT_FOUND)
         .method_not_allowed_fallback(async || ApiError::METHOD)
         .layer(from_fn_with_state(shared.clone(), limits::limit))
+        .layer(from_fn_with_state(shared.clone(), faults::strike))
         .layer(from_fn_with_state(shared.clone(), record::record))
         .layer(from_fn(door::refuse_foreign_hosts))
         .with_state(shared)

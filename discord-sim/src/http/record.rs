@@ -1,7 +1,7 @@
 //! What surrounds each request to OAuth and REST: who asks for what, and the record of it.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header;
@@ -9,6 +9,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::connection::Entrance;
+use super::deliver::Script;
+use crate::faults::FaultId;
 use crate::faults::requests::{parts, resource};
 use crate::protocol::rate_limits::RateLimitScope;
 use crate::state::limits::{Account, Call};
@@ -23,6 +25,57 @@ pub(super) struct Fate {
     pub(super) banned: bool,
 }
 
+/// The faults that have struck a request so far; an extension of it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Struck(Arc<Mutex<Vec<FaultId>>>);
+
+impl Struck {
+    pub(super) fn add(&self, fault: FaultId) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(fault);
+    }
+
+    fn take(&self) -> Vec<FaultId> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A request that will be recorded, also if its client gives up before the answer.
+struct Pending {
+    shared: Arc<Shared>,
+    call: Call,
+    path: String,
+    authorization: Authorization,
+    struck: Struck,
+    status: Option<u16>,
+    invalid: bool,
+    fate: Fate,
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        let fate = std::mem::take(&mut self.fate);
+        self.shared.change(|state| {
+            let at_ms = state.now_ms();
+            if self.invalid {
+                state.limiter.count_invalid(self.call.address, at_ms);
+            }
+            state.record(RequestRecord {
+                method: std::mem::take(&mut self.call.method),
+                path: std::mem::take(&mut self.path),
+                authorization: self.authorization,
+                status: self.status,
+                bucket: fate.bucket,
+                limited: fate.limited,
+                faults: self.struck.take(),
+                at_ms,
+            });
+        });
+    }
+}
+
 /// Records requests to the simulated Discord, not those to the simulator itself.
 pub(super) async fn record(
     State(shared): State<Arc<Shared>>,
@@ -34,36 +87,29 @@ pub(super) async fn record(
         return next.run(request).await;
     }
     let call = call(&shared, &request);
-    request.extensions_mut().insert(call.clone());
-    let path = request
-        .uri()
-        .path_and_query()
-        .map(ToString::to_string)
-        .unwrap_or_default();
-    let authorization = Authorization::of(credential(&request));
+    let path = request.uri().path_and_query();
+    let mut pending = Pending {
+        path: path.map(ToString::to_string).unwrap_or_default(),
+        authorization: Authorization::of(credential(&request)),
+        call: call.clone(),
+        shared,
+        struck: Struck::default(),
+        status: None,
+        invalid: false,
+        fate: Fate::default(),
+    };
+    request.extensions_mut().insert(call);
+    request.extensions_mut().insert(pending.struck.clone());
     let mut response = next.run(request).await;
-    let status = response.status().as_u16();
-    let fate = response
-        .extensions_mut()
-        .remove::<Fate>()
-        .unwrap_or_default();
-    let unshared = fate.limited != Some(RateLimitScope::Shared);
-    let invalid = matches!(status, 401 | 403 | 429) && unshared && !fate.banned;
-    shared.change(|state| {
-        let at_ms = state.now_ms();
-        if invalid {
-            state.limiter.count_invalid(call.address, at_ms);
-        }
-        state.record(RequestRecord {
-            method: call.method,
-            path,
-            authorization,
-            status,
-            bucket: fate.bucket,
-            limited: fate.limited,
-            at_ms,
-        });
-    });
+    let fate = response.extensions_mut().remove::<Fate>();
+    pending.fate = fate.unwrap_or_default();
+    if !matches!(response.extensions().get(), Some(Script::Cut(_))) {
+        let status = response.status().as_u16();
+        let scope = response.headers().get("x-ratelimit-scope");
+        let shared = scope.is_some_and(|scope| scope == RateLimitScope::Shared.name());
+        pending.invalid = matches!(status, 401 | 403 | 429) && !shared && !pending.fate.banned;
+        pending.status = Some(status);
+    }
     response
 }
 

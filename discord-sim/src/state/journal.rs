@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::State;
 use super::log::EventKind;
+use crate::faults::FaultId;
 use crate::protocol::rate_limits::RateLimitScope;
 
 const REQUESTS_KEPT: usize = 10_000;
@@ -48,12 +49,15 @@ pub struct RequestRecord {
     pub path: String,
     /// How it was authorised.
     pub authorization: Authorization,
-    /// The status of the answer.
-    pub status: u16,
+    /// The status of the answer; none if it was never answered, because a fault has ended the
+    /// connection or the client has given up.
+    pub status: Option<u16>,
     /// The rate limit bucket it counts in, as `X-RateLimit-Bucket` names it.
     pub bucket: Option<String>,
     /// The limit it has met, if it was refused for that.
     pub limited: Option<RateLimitScope>,
+    /// The faults that have struck it or its answer.
+    pub faults: Vec<FaultId>,
     /// When the answer was ready, in Unix milliseconds.
     pub at_ms: u64,
 }
@@ -74,7 +78,8 @@ impl State {
             status,
             ..
         } = &request;
-        self.note(EventKind::Request, format!("{method} {path}: {status}"));
+        let outcome = status.map_or("not answered".to_owned(), |status| status.to_string());
+        self.note(EventKind::Request, format!("{method} {path}: {outcome}"));
         self.requests.push_back(request);
     }
 

@@ -64,6 +64,7 @@ use tickets::Tickets;
 
 use crate::audio::dave::Gateway;
 use crate::audio::hub::Hub;
+use crate::faults::active::Faults;
 use crate::heard::Cue;
 use crate::protocol::gateway_limits::GatewayLimits;
 use crate::protocol::rate_limits::RateLimits;
@@ -104,6 +105,7 @@ pub(crate) struct Shared {
     pub(crate) ports: Ports,
     pub(crate) voice: VoiceSettings,
     pub(crate) hub: Arc<Hub>,
+    pub(crate) faults: Arc<Faults>,
     /// The voice gateway as a sender of proposals to DAVE groups.
     pub(crate) dave_gateway: Arc<Gateway>,
     state: Mutex<State>,
@@ -120,11 +122,13 @@ impl Shared {
         dave_gateway: Gateway,
     ) -> Shared {
         let hub = Arc::new(hub);
+        let faults = hub.faults.clone();
         let state = Mutex::new(State::new(world, ports, limits, voice.dave, hub.clone()));
         Shared {
             ports,
             voice,
             hub,
+            faults,
             dave_gateway: Arc::new(dave_gateway),
             state,
             version: watch::Sender::new(0),

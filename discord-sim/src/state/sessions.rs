@@ -299,6 +299,12 @@ impl Sessions {
             .filter(|session| session.attachment == attachment.number)
     }
 
+    /// The bot and the shard of a session.
+    pub(crate) fn owner(&self, id: &str) -> Option<(u64, u64)> {
+        let session = self.by_id.get(id)?;
+        Some((session.application, session.shard.0))
+    }
+
     /// Marks the session as having been told of all its guilds.
     pub(crate) fn set_ready(&mut self, attachment: &Attachment) {
         if let Some(session) = self.current(attachment) {

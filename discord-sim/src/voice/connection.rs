@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite;
@@ -20,6 +19,11 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use crate::audio::dave::group::{Report, Said};
 use crate::audio::link::Link;
+use crate::authority::Tls;
+use crate::faults::arrival::arrive;
+use crate::faults::cut::cut;
+use crate::faults::effect::Effect;
+use crate::faults::point::{self, GatewayKind, Server};
 use crate::heard::recording::Recording;
 use crate::protocol::gateway_close::GOING_AWAY;
 use crate::protocol::voice_message::{Framed, Message, Version};
@@ -28,6 +32,7 @@ use crate::state::Shared;
 use crate::state::tickets::{Admission, OUTLET, Order, VoiceEnd};
 use crate::stop::Stop;
 use crate::websocket::{self, Incoming, Payload};
+use crate::world::snowflake;
 
 /// How many MLS messages a client may send in a span of time. A busy group needs a few in a
 /// second; each costs the listeners milliseconds. Discord publishes no number.
@@ -41,16 +46,19 @@ const BACKEND: (&str, &str) = ("0.11.6", "0.4.11");
 const HANDOVER: Duration = Duration::from_secs(2);
 
 /// Serves one client.
-pub(crate) async fn serve(
-    stream: TcpStream,
-    tls: TlsAcceptor,
-    shared: Arc<Shared>,
-    mut stop: Stop,
-) {
+pub(crate) async fn serve(mut stream: TcpStream, tls: Tls, shared: Arc<Shared>, mut stop: Stop) {
     let port = stream.local_addr().map_or(0, |address| address.port());
+    let arrived = arrive(&shared.faults, Server::Voice, &mut stream, &mut stop).await;
+    let Some(arrival) = arrived else {
+        return;
+    };
+    let read = |query: &str| match arrival.answer {
+        Some(answer) => Err(answer),
+        None => read_version(query).map_err(websocket::refusal),
+    };
     let accepting = async {
-        let stream = tls.accept(stream).await.ok()?;
-        websocket::accept(stream, read_version).await
+        let stream = tls.accept(stream, arrival.distrust).await.ok()?;
+        websocket::accept(stream, read).await
     };
     let accepted = tokio::time::timeout(websocket::HANDSHAKE, accepting).await;
     let Ok(Some((socket, version))) = accepted else {
@@ -59,6 +67,7 @@ pub(crate) async fn serve(
     let (outlet, inlet) = mpsc::channel(OUTLET);
     let mut connection = Connection {
         heard_from: Instant::now(),
+        struck: None,
         shared,
         socket,
         version,
@@ -95,6 +104,8 @@ pub(super) struct Connection {
     heard_from: Instant,
     /// How many MLS messages it has sent since when.
     mls_messages: (Instant, u32),
+    /// How a fault has ended the connection.
+    struck: Option<Effect>,
 }
 
 /// A client's place in voice.
@@ -139,7 +150,7 @@ impl Connection {
             return None;
         }
         let mut leaving = None;
-        loop {
+        while self.struck.is_none() {
             // Half an interval late is too late.
             let timeout = self.heard_from + interval * 3 / 2;
             let left_at = leaving.as_ref().map(|(at, _)| *at);
@@ -182,6 +193,7 @@ impl Connection {
                 return Some(code.into());
             }
         }
+        None
     }
 
     async fn end(mut self, end: Option<VoiceEnd>) {
@@ -191,6 +203,12 @@ impl Connection {
             self.shared.hub.change(guild, user, Recording::interrupt);
         }
         let socket = &mut self.socket;
+        let end = match self.struck {
+            Some(Effect::Cut(how)) => return cut(socket.get_mut(), how, &mut self.stop).await,
+            Some(Effect::Close(None)) => Some(VoiceEnd::CloseWithoutCode),
+            Some(Effect::Close(Some(code))) => Some(close::with_reason(code).into()),
+            _ => end,
+        };
         match end {
             Some(VoiceEnd::Close(code, reason)) => {
                 let reason = reason.as_ref().into();
@@ -204,6 +222,9 @@ impl Connection {
     }
 
     async fn handle(&mut self, payload: Payload) -> Result<(), Code> {
+        if !self.lets_in(payload.op, &payload.d) {
+            return Ok(());
+        }
         match (payload.op, self.seat.is_some()) {
             (3, _) => self.heartbeat(payload.d).await,
             (0 | 7, true) => Err(close::ALREADY_AUTHENTICATED),
@@ -236,6 +257,9 @@ impl Connection {
 
     async fn handle_binary(&mut self, bytes: &[u8]) -> Result<(), Code> {
         let (op, body) = bytes.split_first().ok_or(close::DECODE_ERROR)?;
+        if !self.lets_in(u64::from(*op), &Value::Null) {
+            return Ok(());
+        }
         let said = match op {
             26 => Said::KeyPackage(body.to_vec()),
             28 => Said::CommitWelcome(body.to_vec()),
@@ -300,19 +324,78 @@ impl Connection {
     /// Sends what needs no number, because it only answers; false if the connection is gone.
     pub(super) async fn send(&mut self, op: u8, data: &Value) -> bool {
         let text = json!({ "op": op, "d": data }).to_string();
-        websocket::send(&mut self.socket, text).await
+        self.pass(op, tungstenite::Message::text(text)).await
     }
 
     async fn write(&mut self, message: &Message, sequence: u16) -> bool {
-        let message = match message.frame(self.version, sequence) {
+        let framed = match message.frame(self.version, sequence) {
             Framed::Text(text) => tungstenite::Message::text(text),
             Framed::Binary(bytes) => tungstenite::Message::binary(bytes),
         };
-        let written = self.socket.send(message).await.is_ok();
+        let (Message::Json(op, _) | Message::Binary(op, _)) = message;
+        let written = self.pass(*op, framed).await;
         if let Some(seat) = self.seat.as_ref().filter(|_| written) {
             seat.written.store(sequence, Ordering::Relaxed);
         }
         written
+    }
+
+    /// Sends a message as far as faults let it; false if the connection is gone.
+    async fn pass(&mut self, op: u8, message: tungstenite::Message) -> bool {
+        let passage = self.shared.faults.pass(&self.payload(op.into()), message);
+        if !passage.delay.is_zero() {
+            tokio::select! {
+                () = tokio::time::sleep(passage.delay) => {}
+                () = self.stop.requested() => {}
+            }
+            // Meanwhile no heartbeat was read.
+            self.heard_from += passage.delay;
+        }
+        for message in passage.messages {
+            if self.socket.send(message).await.is_err() {
+                return false;
+            }
+        }
+        self.struck = passage.end;
+        self.struck.is_none()
+    }
+
+    /// Whether faults let a message of the client in.
+    fn lets_in(&mut self, op: u64, data: &Value) -> bool {
+        let mut payload = self.payload(op);
+        if let (0 | 7, None) = (op, &self.seat) {
+            payload.guild = data.get("server_id").and_then(snowflake::read);
+            payload.bot = self.claimed_bot(data);
+        }
+        let strikes = self.shared.faults.on_received(&payload);
+        let Some(strike) = strikes.into_iter().next() else {
+            return true;
+        };
+        // All that can happen to it is in its place.
+        self.struck = Some(strike.effect).filter(|effect| *effect != Effect::Swallow);
+        false
+    }
+
+    /// Whose a login claims to be.
+    fn claimed_bot(&self, login: &Value) -> Option<u64> {
+        let user = login.get("user_id").and_then(snowflake::read);
+        user.or_else(|| {
+            let session = login.get("session_id").and_then(Value::as_str)?;
+            let owner = self.shared.read(|state| state.sessions.owner(session))?;
+            Some(owner.0)
+        })
+    }
+
+    fn payload(&self, op: u64) -> point::Payload<'static> {
+        let admission = self.seat.as_ref().map(|seat| &seat.admission);
+        point::Payload {
+            gateway: GatewayKind::Voice,
+            op,
+            event: None,
+            bot: admission.map(|admission| admission.user),
+            shard: None,
+            guild: admission.map(|admission| admission.guild),
+        }
     }
 }
 

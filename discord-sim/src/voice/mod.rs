@@ -9,19 +9,14 @@ mod handshake;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 
 use crate::accept::each_connection;
+use crate::authority::Tls;
 use crate::state::Shared;
 use crate::stop::Stop;
 
 /// Accepts voice connections until told to stop, then waits for them to close.
-pub(crate) async fn listen(
-    listener: TcpListener,
-    tls: TlsAcceptor,
-    shared: Arc<Shared>,
-    stop: Stop,
-) {
+pub(crate) async fn listen(listener: TcpListener, tls: Tls, shared: Arc<Shared>, stop: Stop) {
     each_connection(listener, stop, |stream, stop| {
         connection::serve(stream, tls.clone(), shared.clone(), stop)
     })

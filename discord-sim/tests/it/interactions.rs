@@ -94,7 +94,7 @@ async fn answers_can_be_edited_followed_up_deleted_and_read() {
         .into_iter()
         .find(|request| request.method == "DELETE")
         .unwrap();
-    assert_eq!(deleted.status, 204);
+    assert_eq!(deleted.status, Some(204));
 }
 
 #[tokio::test]

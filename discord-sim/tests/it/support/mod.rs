@@ -9,6 +9,7 @@ pub(crate) mod shard;
 pub(crate) mod socket;
 pub(crate) mod strict;
 pub(crate) mod tone;
+pub(crate) mod wire;
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -13,6 +13,7 @@ use crate::audio::dave::hearing::Verdict;
 use crate::audio::dave::mls::{Gateway, Refusal};
 use crate::audio::hub::Hub;
 use crate::audio::link::Link;
+use crate::faults::active::Faults;
 use crate::protocol::voice_message::Message;
 
 const CHANNEL: u64 = 40;
@@ -147,7 +148,7 @@ impl Room {
             bots: BTreeMap::new(),
             people: Vec::new(),
             now: Instant::now(),
-            hub: Hub::new(Duration::from_mins(1)),
+            hub: Hub::new(Duration::from_mins(1), Arc::new(Faults::new())),
             sessions: 0,
             restart: false,
             others: 0,
