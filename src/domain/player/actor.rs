@@ -40,7 +40,6 @@ pub(super) fn start(guild: GuildId, parts: Arc<Parts>, settings: Arc<GuildSettin
         reason: None,
         playing: Vec::new(),
         queue: Vec::new(),
-        settings: Arc::clone(&settings),
     };
     let (shown, view) = watch::channel(view);
     let actor = Actor {
@@ -485,7 +484,6 @@ impl Actor {
         self.shown.send_modify(|view| {
             view.queue = queue;
             view.playing = playing;
-            view.settings = Arc::clone(&self.settings);
         });
     }
 

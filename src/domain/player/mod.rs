@@ -183,6 +183,14 @@ impl Player {
         })
     }
 
+    /// Passes for those who may play in the guild, wherever they are.
+    ///
+    /// # Errors
+    /// 403 where the asker is no member, is timed out, or may not play.
+    pub async fn check_may_play(&self, asker: &Asker) -> Result<(), Error> {
+        self.check(asker).await.map(drop)
+    }
+
     /// Goes into the asker's voice channel without playing anything.
     ///
     /// # Errors
@@ -266,8 +274,9 @@ impl Player {
     /// The database's.
     pub async fn state(&self, guild: GuildId) -> Result<PlayerState, Error> {
         let channel = self.parts.voice.channel(guild);
+        // The player itself may be about to follow them.
+        let settings = self.settings.get(guild).await?;
         let Some(actor) = self.find_actor(guild) else {
-            let settings = self.settings.get(guild).await?;
             return Ok(PlayerState {
                 channel,
                 state: channel.map_or(State::Idle, |_| State::Ready),
@@ -292,8 +301,8 @@ impl Player {
             reason: view.reason.filter(|_| is_told),
             playing: view.playing,
             queue: view.queue,
-            volume: view.settings.volume,
-            mode: view.settings.mode,
+            volume: settings.volume,
+            mode: settings.mode,
         })
     }
 

@@ -90,5 +90,4 @@ pub(super) struct View {
     pub(super) reason: Option<&'static str>,
     pub(super) playing: Vec<NowPlaying>,
     pub(super) queue: Vec<Queued>,
-    pub(super) settings: Arc<GuildSettings>,
 }
