@@ -66,7 +66,7 @@ pub struct App {
     /// Whose guild it is.
     pub guilds: Arc<Guilds>,
     /// What callers may ask for.
-    pub limits: Limits,
+    pub limits: Arc<Limits>,
     /// Sessions and API tokens.
     pub tokens: Arc<Tokens>,
     /// The way in through Discord.
@@ -152,7 +152,11 @@ impl App {
             clock.clone(),
         ));
         Ok(Arc::new(Self {
-            limits: Limits::new(config.limits.burst, config.limits.refill, &clock),
+            limits: Arc::new(Limits::new(
+                config.limits.burst,
+                config.limits.refill,
+                &clock,
+            )),
             config,
             clock,
             db,
@@ -182,9 +186,9 @@ impl App {
         tasks.push(tokio::spawn(async move { ingest.run(until).await }));
         if let Some(bot) = self.bot.clone() {
             let (player, library) = (Arc::clone(&self.player), Arc::clone(&self.library));
-            let db = self.db.clone();
+            let (db, limits) = (self.db.clone(), Arc::clone(&self.limits));
             tasks.push(tokio::spawn(async move {
-                if let Err(error) = bot.run(player, library, db, stopped).await {
+                if let Err(error) = bot.run(player, library, db, limits, stopped).await {
                     tracing::error!(%error, "the bot has stopped; everything else goes on");
                 }
             }));

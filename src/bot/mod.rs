@@ -26,6 +26,7 @@ use crate::config;
 use crate::db::Db;
 use crate::domain::guilds::Gateway;
 use crate::domain::library::Library;
+use crate::domain::limits::Limits;
 use crate::domain::player::Player;
 use crate::domain::voice::Voice;
 use crate::secret::Secret;
@@ -68,6 +69,8 @@ pub struct Bot {
     directory: Arc<Directory>,
     calls: Arc<Calls>,
     has_registered: Arc<AtomicBool>,
+    /// What messages may begin with, where Discord lets the bot read them.
+    prefix: Option<String>,
 }
 
 impl Bot {
@@ -83,6 +86,7 @@ impl Bot {
             calls: Arc::new(Calls::new(Arc::clone(&directory))),
             directory,
             has_registered: Arc::default(),
+            prefix: config.message_prefix.clone(),
         }
     }
 
@@ -107,6 +111,7 @@ impl Bot {
         player: Arc<Player>,
         library: Arc<Library>,
         db: Db,
+        limits: Arc<Limits>,
         mut stop: watch::Receiver<bool>,
     ) -> Result<(), BotError> {
         let token = self.token.as_ref().ok_or(BotError::NoToken)?;
@@ -117,6 +122,8 @@ impl Bot {
                 player: Arc::clone(&player),
                 library: Arc::clone(&library),
                 db: db.clone(),
+                limits: Arc::clone(&limits),
+                prefix: self.prefix.clone(),
             };
             let mut client = tokio::select! {
                 client = self.connect(token, data) => client,
@@ -169,7 +176,13 @@ impl Bot {
             // by itself.
             Some(address) => http.proxy(address).ratelimiter_disabled(true),
         };
-        let intents = GatewayIntents::GUILDS | GatewayIntents::GUILD_VOICE_STATES;
+        // Of messages without a prefix only those that mention the bot say anything.
+        let mut intents = GatewayIntents::GUILDS
+            | GatewayIntents::GUILD_VOICE_STATES
+            | GatewayIntents::GUILD_MESSAGES;
+        if self.prefix.is_some() {
+            intents |= GatewayIntents::MESSAGE_CONTENT;
+        }
         let events = Events::new(
             Arc::clone(&self.directory),
             Arc::clone(&data.player),

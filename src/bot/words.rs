@@ -19,6 +19,14 @@ impl Language {
         }
     }
 
+    /// What Discord calls it, unless it is the one that texts are written in.
+    pub(super) fn code(self) -> Option<&'static str> {
+        match self {
+            Self::English => None,
+            Self::German => Some("de"),
+        }
+    }
+
     /// A text in this language, each `{}` replaced by the next of `parts`.
     pub(super) fn say(self, text: &str, parts: &[&str]) -> String {
         let template = match self {
@@ -46,6 +54,10 @@ fn german(text: &str) -> &str {
 
 /// By the English text, in byte order.
 const GERMAN: &[(&str, &str)] = &[
+    (
+        "Use a command, or mention me with one or with the name of a sound: `@{} tada`",
+        "Nimm einen Befehl, oder erwähne mich mit einem oder mit dem Namen eines Sounds: `@{} tada`",
+    ),
     (
         "all sounds play at {} % here from now on",
         "hier spielt ab jetzt alles mit {} %",
@@ -80,6 +92,11 @@ const GERMAN: &[(&str, &str)] = &[
     (
         "one of your roles may not play sounds",
         "eine deiner Rollen darf keine Sounds spielen",
+    ),
+    ("rate limit exceed", "nicht so schnell, warte einen Moment"),
+    (
+        "that is not how this command is used, see `/help`",
+        "so wird dieser Befehl nicht benutzt, sieh in `/help` nach",
     ),
     (
         "the bot is busy with another sound, try again",
@@ -140,6 +157,7 @@ const GERMAN: &[(&str, &str)] = &[
         "{} of {} sounds, page {} of {}",
         "{} von {} Sounds, Seite {} von {}",
     ),
+    ("{} sounds", "{} Sounds"),
     ("⏭ skipped", "⏭ übersprungen"),
     ("⏳ **{}**, {} before it", "⏳ **{}**, {} davor"),
     ("⏹ stopped", "⏹ gestoppt"),

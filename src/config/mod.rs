@@ -81,6 +81,9 @@ pub struct Discord {
     pub client_secret: Option<Secret>,
     /// Wait between a fresh join and the first sound.
     pub voice_settle: Duration,
+    /// What messages may begin with in place of a mention, 1 to 10 characters without white
+    /// space. The application needs Discord's privileged Message Content Intent then.
+    pub message_prefix: Option<String>,
 }
 
 impl Discord {
@@ -372,6 +375,13 @@ fn read_discord(source: &mut Source) -> Discord {
                 .map_err(|_| "is not an application id"),
         }),
         client_secret: secret(source, "discord.client_secret"),
+        message_prefix: source.parse("discord.message_prefix", None, |text| match text {
+            "" => Ok(None),
+            prefix if prefix.chars().count() > 10 || prefix.contains(char::is_whitespace) => {
+                Err("is not 1 to 10 characters without white space")
+            }
+            prefix => Ok(Some(prefix.to_owned())),
+        }),
         voice_settle: Duration::from_millis(source.number("discord.voice_settle_ms", 0, 10_000)),
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serenity::Error as Failed;
 
-use super::{Context, Data, Said, asker, escape, say};
+use super::{Context, Data, Said, acknowledge, asker, escape, say};
 use crate::db::plays;
 use crate::domain::library::Order;
 use crate::error::Error;
@@ -25,6 +25,7 @@ pub(super) fn commands() -> Vec<poise::Command<Data, Failed>> {
 /// Show what plays and what waits
 #[poise::command(
     slash_command,
+    prefix_command,
     guild_only,
     description_localized("de", "Zeigt, was spielt und was wartet")
 )]
@@ -58,6 +59,7 @@ async fn queue(ctx: Context<'_>) -> Result<(), Failed> {
 /// Find sounds by a part of their names
 #[poise::command(
     slash_command,
+    prefix_command,
     guild_only,
     description_localized("de", "Findet Sounds über einen Teil ihres Namens")
 )]
@@ -66,6 +68,7 @@ async fn search(
     #[description = "A part of the name"]
     #[description_localized("de", "Ein Teil des Namens")]
     #[max_length = 100]
+    #[rest]
     text: String,
 ) -> Result<(), Failed> {
     let said = member_of(&ctx).await.map(|_| {
@@ -81,6 +84,7 @@ async fn search(
 /// List all sounds
 #[poise::command(
     slash_command,
+    prefix_command,
     guild_only,
     description_localized("de", "Listet alle Sounds auf")
 )]
@@ -90,10 +94,10 @@ async fn list(
     #[description_localized("de", "Welche Seite")]
     #[min = 1]
     #[max = 1_000_000]
-    page: Option<usize>,
+    page: Option<u32>,
 ) -> Result<(), Failed> {
     let said = member_of(&ctx).await.map(|_| {
-        let page = page.unwrap_or(1).max(1);
+        let page = page.map_or(1, |page| usize::try_from(page).unwrap_or(usize::MAX).max(1));
         let library = &ctx.data().library;
         let (sounds, total) = library.page(Order::Name, (page - 1).saturating_mul(PAGE), PAGE);
         if total == 0 {
@@ -113,6 +117,7 @@ async fn list(
 /// Show what was played last
 #[poise::command(
     slash_command,
+    prefix_command,
     guild_only,
     description_localized("de", "Zeigt, was zuletzt gespielt wurde")
 )]
@@ -142,6 +147,7 @@ async fn log(ctx: Context<'_>) -> Result<(), Failed> {
 /// Show what is played most
 #[poise::command(
     slash_command,
+    prefix_command,
     guild_only,
     description_localized("de", "Zeigt, was am meisten gespielt wird")
 )]
@@ -167,7 +173,7 @@ async fn stats(ctx: Context<'_>) -> Result<(), Failed> {
 /// The guild that a command was used in, by somebody who may see what is in it.
 async fn member_of(ctx: &Context<'_>) -> Result<GuildId, Error> {
     // Discord has told us of the member in the very command.
-    ctx.defer_ephemeral().await.map_err(Error::internal)?;
+    acknowledge(ctx).await.map_err(Error::internal)?;
     asker(ctx).map(|asker| asker.guild)
 }
 

@@ -1,16 +1,23 @@
-//! The slash commands. poise parses and dispatches; each one asks the domain and says what came of
-//! it, to the member who used it alone.
+//! The commands, by slash, by mention and by button. poise parses and dispatches; each one asks the
+//! domain and says what came of it: to the member who used it alone, where Discord can do that.
 
+mod board;
+mod help;
 mod look;
+mod mention;
 mod play;
 
 use std::future::{Ready, ready};
 use std::sync::Arc;
+use std::time::Duration;
 
 use poise::{CreateReply, FrameworkError, FrameworkOptions};
 use serenity::builder::{
     AutocompleteChoice, CreateAllowedMentions, CreateAutocompleteResponse, CreateCommand,
 };
+
+use serenity::model::guild::{self, PartialMember};
+use serenity::model::user::User;
 
 use super::directory::{discriminator, from_discord};
 use super::words::Language;
@@ -18,9 +25,10 @@ use crate::db::Db;
 use crate::discord::rest::Member;
 use crate::discord::user_tag;
 use crate::domain::library::Library;
+use crate::domain::limits::Limits;
 use crate::domain::player::{Asker, Player};
 use crate::error::Error;
-use crate::ids::{RoleId, UserId};
+use crate::ids::{GuildId, RoleId, UserId};
 
 /// Choices that Discord shows at most, and how long each may be.
 const CHOICES_MAX: usize = 25;
@@ -31,6 +39,32 @@ pub(super) struct Data {
     pub(super) player: Arc<Player>,
     pub(super) library: Arc<Library>,
     pub(super) db: Db,
+    pub(super) limits: Arc<Limits>,
+    /// What a message may begin with in place of a mention, if the bot may read it.
+    pub(super) prefix: Option<String>,
+}
+
+impl Data {
+    /// Somebody who asks for something in a guild, charged for it as for a request.
+    ///
+    /// # Errors
+    /// 403 outside of guilds; 429 when they have asked for too much.
+    fn admit(
+        &self,
+        guild: Option<GuildId>,
+        user: &User,
+        member: Option<Member>,
+    ) -> Result<Asker, Error> {
+        let guild = guild.ok_or(Error::NOT_A_MEMBER)?;
+        let user = UserId::try_from(user.id.get()).map_err(|_| Error::NOT_A_MEMBER)?;
+        let charged = self.limits.charge(user);
+        charged.map_err(|budget| Error::Limited(Duration::from_millis(budget.reset_ms)))?;
+        Ok(Asker {
+            guild,
+            user,
+            member,
+        })
+    }
 }
 
 type Context<'a> = poise::Context<'a, Data, serenity::Error>;
@@ -40,6 +74,8 @@ pub(super) fn options() -> FrameworkOptions<Data, serenity::Error> {
     FrameworkOptions {
         commands: commands(),
         on_error: |error| Box::pin(on_error(error)),
+        event_handler: |ctx, event| Box::pin(board::on_event(ctx, event)),
+        prefix_options: mention::options(),
         allowed_mentions: Some(CreateAllowedMentions::new()),
         ..FrameworkOptions::default()
     }
@@ -52,7 +88,9 @@ pub(super) fn declarations() -> Vec<CreateCommand> {
 
 fn commands() -> Vec<poise::Command<Data, serenity::Error>> {
     let mut commands = play::commands();
+    commands.push(board::board());
     commands.extend(look::commands());
+    commands.push(help::help());
     commands
 }
 
@@ -69,45 +107,69 @@ fn suggest(ctx: Context<'_>, partial: &str) -> Ready<CreateAutocompleteResponse>
     ready(CreateAutocompleteResponse::new().set_choices(choices.collect()))
 }
 
-/// Who used a command, as Discord describes them in it.
+/// Says that an answer will come, since joining takes longer than Discord waits for a first one.
+async fn acknowledge(ctx: &Context<'_>) -> Result<(), serenity::Error> {
+    match ctx {
+        poise::Context::Application(_) => ctx.defer_ephemeral().await,
+        // Messages wait for nothing.
+        poise::Context::Prefix(_) => Ok(()),
+    }
+}
+
+/// Who used a command, as Discord describes them in it, charged for it.
 fn asker(ctx: &Context<'_>) -> Result<Asker, Error> {
-    let poise::Context::Application(application) = ctx else {
-        return Err(Error::BAD_REQUEST);
-    };
-    let guild = ctx
-        .guild_id()
-        .and_then(from_discord)
-        .ok_or(Error::NOT_A_MEMBER)?;
-    let user = UserId::try_from(ctx.author().id.get()).map_err(|_| Error::NOT_A_MEMBER)?;
-    let member = application.interaction.member.as_ref().map(|member| {
-        let until = member.communication_disabled_until;
-        let roles = member.roles.iter();
-        Member {
-            timed_out_until_ms: until.map(|until| until.unix_timestamp().saturating_mul(1_000)),
-            roles: roles
-                .filter_map(|role| RoleId::try_from(role.get()).ok())
-                .collect(),
+    let member = match ctx {
+        poise::Context::Application(application) => {
+            application.interaction.member.as_deref().map(describe)
         }
-    });
-    Ok(Asker {
-        guild,
-        user,
-        member,
-    })
+        poise::Context::Prefix(prefix) => {
+            let member = prefix.msg.member.as_ref();
+            member.map(|member| partial(member))
+        }
+    };
+    let guild = ctx.guild_id().and_then(from_discord);
+    ctx.data().admit(guild, ctx.author(), member)
+}
+
+/// A member as an interaction describes them.
+fn describe(member: &guild::Member) -> Member {
+    let until = member.communication_disabled_until;
+    Member {
+        timed_out_until_ms: until.map(|until| until.unix_timestamp().saturating_mul(1_000)),
+        roles: roles(&member.roles),
+    }
+}
+
+/// A member as a message describes them. Who is timed out sends none.
+fn partial(member: &PartialMember) -> Member {
+    Member {
+        timed_out_until_ms: None,
+        roles: roles(&member.roles),
+    }
+}
+
+fn roles(roles: &[serenity::model::id::RoleId]) -> Vec<RoleId> {
+    let ids = roles.iter().map(|role| RoleId::try_from(role.get()));
+    ids.filter_map(Result::ok).collect()
 }
 
 /// What the log calls the member.
 fn tag(ctx: &Context<'_>) -> String {
-    let user = ctx.author();
+    tag_of(ctx.author())
+}
+
+fn tag_of(user: &User) -> String {
     user_tag(&user.name, &discriminator(user.discriminator))
 }
 
 /// The language of the guild a command was used in.
 fn language(ctx: &Context<'_>) -> Language {
-    let poise::Context::Application(application) = ctx else {
-        return Language::English;
-    };
-    Language::of(application.interaction.guild_locale.as_deref())
+    match ctx {
+        poise::Context::Application(application) => {
+            Language::of(application.interaction.guild_locale.as_deref())
+        }
+        poise::Context::Prefix(_) => mention::language_of(ctx.cache(), ctx.guild_id()),
+    }
 }
 
 /// Something to be said, in whatever language.
@@ -160,22 +222,27 @@ async fn say(ctx: &Context<'_>, result: Result<Said, Error>) -> Result<(), seren
     let text = match result {
         Ok(said) => said.in_language(language),
         Err(error) => {
-            let command = &ctx.command().name;
-            match &error {
-                Error::Internal(cause) => tracing::error!(%cause, %command, "a command failed"),
-                Error::Upstream(_, Some(cause)) => {
-                    tracing::warn!(%cause, %command, "Discord failed a command");
-                }
-                _ => {}
-            }
+            log_failure(&error, &ctx.command().name);
             language.say(&error.to_string(), &[])
         }
     };
     let reply = CreateReply::default()
         .content(text)
         .ephemeral(true)
+        .reply(true)
         .allowed_mentions(CreateAllowedMentions::new());
     ctx.send(reply).await.map(drop)
+}
+
+/// Keeps what only the operator can do something about.
+fn log_failure(error: &Error, command: &str) {
+    match error {
+        Error::Internal(cause) => tracing::error!(%cause, %command, "a command failed"),
+        Error::Upstream(_, Some(cause)) => {
+            tracing::warn!(%cause, %command, "Discord failed a command");
+        }
+        _ => {}
+    }
 }
 
 async fn on_error(error: FrameworkError<'_, Data, serenity::Error>) {
@@ -185,6 +252,16 @@ async fn on_error(error: FrameworkError<'_, Data, serenity::Error>) {
             "internal error"
         }
         FrameworkError::GuildOnly { .. } => "this command works in servers only",
+        FrameworkError::UnknownCommand {
+            msg,
+            content_start,
+            framework,
+            ..
+        } => return mention::not_a_command(*framework, msg, *content_start).await,
+        FrameworkError::ArgumentParse {
+            ctx: poise::Context::Prefix(_),
+            ..
+        } => "that is not how this command is used, see `/help`",
         FrameworkError::ArgumentParse { .. } | FrameworkError::CommandStructureMismatch { .. } => {
             "this command has changed, try again in a minute"
         }
@@ -200,7 +277,10 @@ async fn on_error(error: FrameworkError<'_, Data, serenity::Error>) {
     };
     if let Some(ctx) = error.ctx() {
         let text = language(&ctx).say(text, &[]);
-        let reply = CreateReply::default().content(text).ephemeral(true);
+        let reply = CreateReply::default()
+            .content(text)
+            .ephemeral(true)
+            .reply(true);
         if let Err(error) = ctx.send(reply).await {
             tracing::warn!(%error, "an answer could not be delivered");
         }
@@ -261,8 +341,8 @@ mod tests {
             .map(|it| &it["name"])
             .collect();
         let expected = [
-            "play", "random", "stop", "skip", "volume", "join", "leave", "queue", "search", "list",
-            "log", "stats",
+            "play", "random", "stop", "skip", "volume", "join", "leave", "board", "queue",
+            "search", "list", "log", "stats", "help",
         ];
         assert_eq!(names, expected);
         for command in declared.as_array().unwrap() {

@@ -2,7 +2,7 @@
 
 use serenity::Error as Failed;
 
-use super::{Context, Data, Said, asker, escape, say, suggest, tag};
+use super::{Context, Data, Said, acknowledge, asker, escape, say, suggest, tag};
 use crate::domain::player::Play;
 use crate::domain::settings::Volume;
 use crate::error::Error;
@@ -15,6 +15,7 @@ pub(super) fn commands() -> Vec<poise::Command<Data, Failed>> {
 /// Play a sound in your voice channel
 #[poise::command(
     slash_command,
+    prefix_command,
     guild_only,
     description_localized("de", "Spielt einen Sound in deinem Sprachkanal")
 )]
@@ -23,10 +24,11 @@ async fn play(
     #[description = "The sound's name"]
     #[description_localized("de", "Der Name des Sounds")]
     #[autocomplete = "suggest"]
+    #[rest]
     sound: String,
 ) -> Result<(), Failed> {
     // Joining takes longer than Discord waits for a first answer.
-    ctx.defer_ephemeral().await?;
+    acknowledge(&ctx).await?;
     let played = match asker(&ctx) {
         Ok(asker) => ctx.data().player.play(asker, tag(&ctx), &sound).await,
         Err(error) => Err(error),
@@ -37,11 +39,12 @@ async fn play(
 /// Play any sound in your voice channel
 #[poise::command(
     slash_command,
+    prefix_command,
     guild_only,
     description_localized("de", "Spielt irgendeinen Sound in deinem Sprachkanal")
 )]
 async fn random(ctx: Context<'_>) -> Result<(), Failed> {
-    ctx.defer_ephemeral().await?;
+    acknowledge(&ctx).await?;
     let played = match asker(&ctx) {
         Ok(asker) => ctx.data().player.play_random(asker, tag(&ctx)).await,
         Err(error) => Err(error),
@@ -52,11 +55,12 @@ async fn random(ctx: Context<'_>) -> Result<(), Failed> {
 /// Stop what plays and drop what waits
 #[poise::command(
     slash_command,
+    prefix_command,
     guild_only,
     description_localized("de", "Stoppt, was spielt, und verwirft, was wartet")
 )]
 async fn stop(ctx: Context<'_>) -> Result<(), Failed> {
-    ctx.defer_ephemeral().await?;
+    acknowledge(&ctx).await?;
     let stopped = match asker(&ctx) {
         Ok(asker) => ctx.data().player.stop(&asker).await,
         Err(error) => Err(error),
@@ -67,11 +71,12 @@ async fn stop(ctx: Context<'_>) -> Result<(), Failed> {
 /// Go on with what waits
 #[poise::command(
     slash_command,
+    prefix_command,
     guild_only,
     description_localized("de", "Macht mit dem weiter, was wartet")
 )]
 async fn skip(ctx: Context<'_>) -> Result<(), Failed> {
-    ctx.defer_ephemeral().await?;
+    acknowledge(&ctx).await?;
     let skipped = match asker(&ctx) {
         Ok(asker) => ctx.data().player.skip(&asker).await,
         Err(error) => Err(error),
@@ -82,6 +87,7 @@ async fn skip(ctx: Context<'_>) -> Result<(), Failed> {
 /// Set how loud everything is
 #[poise::command(
     slash_command,
+    prefix_command,
     guild_only,
     description_localized("de", "Stellt ein, wie laut alles ist")
 )]
@@ -93,7 +99,7 @@ async fn volume(
     #[max = 200]
     percent: u16,
 ) -> Result<(), Failed> {
-    ctx.defer_ephemeral().await?;
+    acknowledge(&ctx).await?;
     let set = match (asker(&ctx), Volume::new(percent)) {
         (Ok(asker), Some(volume)) => ctx.data().player.set_volume(&asker, volume).await,
         (Ok(_), None) => Err(Error::BAD_REQUEST),
@@ -109,11 +115,12 @@ async fn volume(
 /// Join your voice channel
 #[poise::command(
     slash_command,
+    prefix_command,
     guild_only,
     description_localized("de", "Kommt in deinen Sprachkanal")
 )]
 async fn join(ctx: Context<'_>) -> Result<(), Failed> {
-    ctx.defer_ephemeral().await?;
+    acknowledge(&ctx).await?;
     let joined = match asker(&ctx) {
         Ok(asker) => ctx.data().player.join(&asker).await,
         Err(error) => Err(error),
@@ -128,11 +135,12 @@ async fn join(ctx: Context<'_>) -> Result<(), Failed> {
 /// Leave the voice channel
 #[poise::command(
     slash_command,
+    prefix_command,
     guild_only,
     description_localized("de", "Verlässt den Sprachkanal")
 )]
 async fn leave(ctx: Context<'_>) -> Result<(), Failed> {
-    ctx.defer_ephemeral().await?;
+    acknowledge(&ctx).await?;
     let left = match asker(&ctx) {
         Ok(asker) => ctx.data().player.leave(&asker).await,
         Err(error) => Err(error),
@@ -140,7 +148,7 @@ async fn leave(ctx: Context<'_>) -> Result<(), Failed> {
     say(&ctx, left.map(|_| Said::plain("👋 left the voice channel"))).await
 }
 
-fn started(play: &Play) -> Said {
+pub(super) fn started(play: &Play) -> Said {
     let sound = escape(&play.sound);
     match play.position {
         0 => Said::new("▶ **{}**", [sound]),

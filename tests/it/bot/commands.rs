@@ -1,7 +1,10 @@
 //! Slash commands that end without a sound: what the member reads, and that nothing is logged.
 
+use std::time::Duration;
+
 use discord_sim::{SimError, permissions};
 use serde_json::json;
+use yuri::ids::UserId;
 
 use super::stage::{ADA, BEN, GUILD, LOUNGE, START_MS, Stage};
 
@@ -71,12 +74,12 @@ async fn commands_are_declared_and_complete_names() {
         .map(|command| command["name"].clone())
         .collect();
     let expected = [
-        "join", "leave", "list", "log", "play", "queue", "random", "search", "skip", "stats",
-        "stop", "volume",
+        "board", "help", "join", "leave", "list", "log", "play", "queue", "random", "search",
+        "skip", "stats", "stop", "volume",
     ];
     assert_eq!(names, expected);
-    assert_eq!(commands[4]["options"][0]["name"], "sound");
-    assert_eq!(commands[4]["options"][0]["autocomplete"], true);
+    assert_eq!(commands[6]["options"][0]["name"], "sound");
+    assert_eq!(commands[6]["options"][0]["autocomplete"], true);
     for command in &commands {
         assert!(
             command["description_localizations"]["de"].is_string(),
@@ -117,6 +120,45 @@ async fn commands_are_declared_and_complete_names() {
     }
     let many = suggested("many").await;
     assert_eq!((many.len(), &many[24]), (25, &json!("many24")));
+    stage.stop().await.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_and_requests_share_a_limit() {
+    let stage = Stage::start_with(&[("YURI_LIMITS__BURST", "2")]).await;
+    for _ in 0..2 {
+        assert_eq!(stage.slash(BEN, "queue").await.content, "nothing plays");
+    }
+    assert_eq!(stage.slash(BEN, "queue").await.content, "rate limit exceed");
+    let user = UserId::try_from(BEN).unwrap();
+    assert!(stage.app.limits.charge(user).is_err());
+    assert_eq!(stage.slash(ADA, "queue").await.content, "nothing plays");
+    stage.clock.advance(Duration::from_secs(2));
+    assert_eq!(stage.slash(BEN, "queue").await.content, "nothing plays");
+    stage.stop().await.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn help_names_every_command() {
+    let stage = Stage::start().await;
+    let help = stage.slash(BEN, "help").await.content;
+    insta::assert_snapshot!(help, @r"
+    Use a command, or mention me with one or with the name of a sound: `@Yuri tada`
+    `/play` Play a sound in your voice channel
+    `/random` Play any sound in your voice channel
+    `/stop` Stop what plays and drop what waits
+    `/skip` Go on with what waits
+    `/volume` Set how loud everything is
+    `/join` Join your voice channel
+    `/leave` Leave the voice channel
+    `/board` Post a panel of buttons, one for each sound
+    `/queue` Show what plays and what waits
+    `/search` Find sounds by a part of their names
+    `/list` List all sounds
+    `/log` Show what was played last
+    `/stats` Show what is played most
+    `/help` Say what I can do
+    ");
     stage.stop().await.shutdown().await;
 }
 

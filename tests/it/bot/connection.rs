@@ -114,7 +114,13 @@ async fn a_refused_token_ends_the_bot_at_once() {
     );
     let ended = timeout(
         PATIENCE,
-        bot.run(player, library, stage.app.db.clone(), stopped),
+        bot.run(
+            player,
+            library,
+            stage.app.db.clone(),
+            Arc::clone(&stage.app.limits),
+            stopped,
+        ),
     )
     .await
     .expect("an end");
@@ -134,8 +140,13 @@ async fn discord_out_of_reach_is_waited_for_and_can_be_stopped() {
         Arc::clone(&stage.app.player),
         Arc::clone(&stage.app.library),
     );
-    let running =
-        tokio::spawn(Arc::clone(&bot).run(player, library, stage.app.db.clone(), stopped));
+    let running = tokio::spawn(Arc::clone(&bot).run(
+        player,
+        library,
+        stage.app.db.clone(),
+        Arc::clone(&stage.app.limits),
+        stopped,
+    ));
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(!running.is_finished());
     stop.send(true).unwrap();

@@ -1,7 +1,9 @@
 //! The bot in a simulated Discord: what members of a guild read and hear.
 
+mod board;
 mod commands;
 mod connection;
+mod messages;
 mod player;
 mod stage;
 mod unplayable;

@@ -26,6 +26,7 @@ pub(super) const ADA: u64 = 182_440_710_331_105_281;
 pub(super) const BEN: u64 = 264_911_308_557_295_617;
 pub(super) const GUILD: u64 = 1_104_556_120_873_582_592;
 pub(super) const LOUNGE: u64 = 1_104_556_121_590_808_577;
+pub(super) const GENERAL: u64 = GUILD + 2;
 pub(super) const STUDIO: u64 = 1_104_556_121_590_808_578;
 /// A guild without the bot.
 pub(super) const ELSEWHERE: u64 = 1_133_070_882_316_972_032;
@@ -65,7 +66,7 @@ fn world() -> World {
         .application(Application::new(BOT, "Yuri"))
         .guild(
             Guild::new(GUILD, "Sound Lab", ADA)
-                .text(GUILD + 2, "general")
+                .text(GENERAL, "general")
                 .voice(LOUNGE, "Lounge")
                 .voice(STUDIO, "Studio")
                 .role(role)
@@ -128,6 +129,8 @@ impl Stage {
             ("YURI_SOUNDS__DIR", sounds.display().to_string()),
             ("YURI_SOUNDS__PREPARE_AHEAD", "false".to_owned()),
             ("YURI_DISCORD__VOICE_SETTLE_MS", "0".to_owned()),
+            // A test asks for more than people do.
+            ("YURI_LIMITS__BURST", "1000".to_owned()),
             ("YURI_DISCORD__API_URL", sim.api_url()),
             ("YURI_DISCORD__CONNECT_TO", sim.https_addr().to_string()),
             ("SSL_CERT_FILE", authority.display().to_string()),
