@@ -43,10 +43,14 @@ impl ApiError {
     pub(crate) const UNKNOWN_GUILD: ApiError = ApiError::plain(404, 10004, "Unknown Guild");
     pub(crate) const UNKNOWN_MEMBER: ApiError = ApiError::plain(404, 10007, "Unknown Member");
     pub(crate) const UNKNOWN_MESSAGE: ApiError = ApiError::plain(404, 10008, "Unknown Message");
+    pub(crate) const UNKNOWN_OVERWRITE: ApiError =
+        ApiError::plain(404, 10009, "Unknown Permission Overwrite");
+    pub(crate) const UNKNOWN_ROLE: ApiError = ApiError::plain(404, 10011, "Unknown Role");
     pub(crate) const UNKNOWN_USER: ApiError = ApiError::plain(404, 10013, "Unknown User");
     pub(crate) const UNKNOWN_EMOJI: ApiError = ApiError::plain(400, 10014, "Unknown Emoji");
     pub(crate) const NO_EMOJI: ApiError = ApiError::plain(404, 10014, "Unknown Emoji");
     pub(crate) const UNKNOWN_WEBHOOK: ApiError = ApiError::plain(404, 10015, "Unknown Webhook");
+    pub(crate) const UNKNOWN_BAN: ApiError = ApiError::plain(404, 10026, "Unknown Ban");
     pub(crate) const UNKNOWN_INTERACTION: ApiError =
         ApiError::plain(404, 10062, "Unknown interaction");
     pub(crate) const UNKNOWN_COMMAND: ApiError =
@@ -64,10 +68,17 @@ impl ApiError {
         30003,
         "Maximum number of pins reached for the channel (250)",
     );
+    pub(crate) const TOO_MANY_ROLES: ApiError =
+        ApiError::plain(400, 30005, "Maximum number of guild roles reached (250)");
     pub(crate) const TOO_MANY_EMOJIS: ApiError =
         ApiError::plain(400, 30008, "Maximum number of emojis reached (50)");
     pub(crate) const TOO_MANY_REACTIONS: ApiError =
         ApiError::plain(403, 30010, "Maximum number of reactions reached (20)");
+    pub(crate) const TOO_MANY_CHANNELS: ApiError = ApiError::plain(
+        400,
+        30013,
+        "Maximum number of server channels reached (500)",
+    );
     pub(crate) const TOO_MANY_ATTACHMENTS: ApiError = ApiError::plain(
         400,
         30015,
@@ -133,6 +144,7 @@ impl ApiError {
         50278,
         "Cannot send messages to this user due to having no mutual guilds",
     );
+    pub(crate) const NOBODY_BANNED: ApiError = ApiError::plain(400, 500_000, "Failed to ban users");
     pub(crate) const CANNOT_REPLY: ApiError = ApiError::plain(
         400,
         160_002,

@@ -265,6 +265,16 @@ impl<'a> Form<'a> {
         id
     }
 
+    /// Permission bits, as text or as a number.
+    pub(crate) fn bits(&mut self, name: &str) -> Option<u64> {
+        let value = self.value(name)?;
+        let bits = read_id(value);
+        if bits.is_none() {
+            self.not_a(name, value, "int");
+        }
+        bits
+    }
+
     /// A list of ids, none of them twice.
     pub(crate) fn ids(&mut self, name: &str, most: usize) -> Option<Vec<u64>> {
         let values = self.array(name, 0..=most)?;

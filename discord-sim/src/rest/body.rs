@@ -68,6 +68,29 @@ impl FromRequest<Arc<Shared>> for JsonBody {
     }
 }
 
+/// A JSON body that may be left out altogether, which is as good as an empty object.
+pub(super) struct OptionalBody(pub(super) Value);
+
+impl FromRequest<Arc<Shared>> for OptionalBody {
+    type Rejection = ApiError;
+
+    async fn from_request(
+        request: Request,
+        shared: &Arc<Shared>,
+    ) -> Result<OptionalBody, ApiError> {
+        let is_typed = !content_type(&request).is_empty();
+        let bytes = Bytes::from_request(request, shared).await;
+        let bytes = bytes.map_err(|_| ApiError::TOO_LARGE)?;
+        if bytes.is_empty() {
+            return Ok(OptionalBody(Value::Object(Map::new())));
+        }
+        if !is_typed {
+            return Err(wrong_content_type("'application/json'"));
+        }
+        parse(&bytes).map(OptionalBody)
+    }
+}
+
 /// A JSON body, or a form of several parts with files beside it.
 pub(super) struct Payload {
     pub(super) body: Value,

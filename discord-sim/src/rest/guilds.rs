@@ -1,4 +1,4 @@
-//! Guilds and what is in them, as far as the asking bot is a member.
+//! Guilds themselves, as far as the asking bot is a member.
 
 use std::sync::Arc;
 
@@ -6,16 +6,28 @@ use axum::Json;
 use axum::extract::State;
 use serde_json::{Value, json};
 
-use super::body::{Path, Query, snowflake};
+use super::actor::Actor;
+use super::body::{JsonBody, Path, Query, snowflake};
 use super::caller::Bot;
 use crate::protocol::api_error::ApiError;
-use crate::protocol::intents::GUILD_MEMBERS;
+use crate::protocol::form::Form;
 use crate::state::Shared;
 use crate::state::audit::Wanted;
 use crate::world::{permissions, wire};
 
-const MOST_MEMBERS: u32 = 1_000;
 const MOST_ENTRIES: u32 = 100;
+/// What a preview tells of a guild.
+const PREVIEWED: [&str; 9] = [
+    "id",
+    "name",
+    "icon",
+    "splash",
+    "discovery_splash",
+    "emojis",
+    "features",
+    "description",
+    "stickers",
+];
 
 /// `GET /guilds/{guild}`
 pub(super) async fn guild(
@@ -38,26 +50,6 @@ pub(super) async fn guild(
         }
         Ok(Json(value))
     })
-}
-
-/// `GET /guilds/{guild}/channels`
-pub(super) async fn channels(
-    State(shared): State<Arc<Shared>>,
-    Bot(bot): Bot,
-    Path(guild): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    let guild = snowflake("guild_id", &guild)?;
-    shared.read(|state| Ok(Json(json!(wire::channels(state.home(guild, bot)?)))))
-}
-
-/// `GET /guilds/{guild}/roles`
-pub(super) async fn roles(
-    State(shared): State<Arc<Shared>>,
-    Bot(bot): Bot,
-    Path(guild): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    let guild = snowflake("guild_id", &guild)?;
-    shared.read(|state| Ok(Json(json!(wire::roles(state.home(guild, bot)?)))))
 }
 
 /// `GET /guilds/{guild}/audit-logs`
@@ -84,100 +76,49 @@ pub(super) async fn audit_log(
     })
 }
 
-/// `GET /guilds/{guild}/members`: for bots with the members intent only.
-pub(super) async fn members(
+/// `GET /guilds/{guild}/preview`
+pub(super) async fn preview(
     State(shared): State<Arc<Shared>>,
     Bot(bot): Bot,
     Path(guild): Path<String>,
-    query: Query,
 ) -> Result<Json<Value>, ApiError> {
     let guild = snowflake("guild_id", &guild)?;
-    let mut form = query.form();
-    let limit = form.count("limit", 1..=MOST_MEMBERS).unwrap_or(1);
-    let after = form.id("after");
-    form.finish()?;
     shared.read(|state| {
-        let guild = state.home(guild, bot)?;
-        let application = state.find_application(bot).ok_or(ApiError::UNAUTHORIZED)?;
-        if application.privileged_intents & GUILD_MEMBERS == 0 {
-            return Err(ApiError::MISSING_ACCESS);
+        // Guilds that can be discovered show it to everyone; there are none.
+        let guild = state
+            .home(guild, bot)
+            .map_err(|_| ApiError::UNKNOWN_GUILD)?;
+        let whole = wire::guild(guild);
+        let mut value = json!({
+            "approximate_member_count": guild.members.len(),
+            "approximate_presence_count": guild.members.len(),
+        });
+        for name in PREVIEWED {
+            value[name] = whole[name].clone();
         }
-        let members = guild
-            .members
-            .range(after.map_or(0, |after| after.saturating_add(1))..);
-        let members = members
-            .take(limit)
-            .map(|(_, member)| wire::member(state, member));
-        Ok(Json(members.collect()))
-    })
-}
-
-/// `GET /guilds/{guild}/members/search`
-pub(super) async fn search_members(
-    State(shared): State<Arc<Shared>>,
-    Bot(bot): Bot,
-    Path(guild): Path<String>,
-    query: Query,
-) -> Result<Json<Value>, ApiError> {
-    let guild = snowflake("guild_id", &guild)?;
-    let mut form = query.form();
-    form.require("query");
-    let wanted = form.text("query", 1..=100).unwrap_or_default();
-    let limit = form.count("limit", 1..=MOST_MEMBERS).unwrap_or(1);
-    form.finish()?;
-    shared.read(|state| {
-        let guild = state.home(guild, bot)?;
-        let members = guild.members.values();
-        let found = members.filter(|member| state.answers_to(member, &wanted));
-        Ok(Json(
-            found
-                .take(limit)
-                .map(|member| wire::member(state, member))
-                .collect(),
-        ))
-    })
-}
-
-/// `GET /guilds/{guild}/members/{user}`
-pub(super) async fn member(
-    State(shared): State<Arc<Shared>>,
-    Bot(bot): Bot,
-    Path((guild, user)): Path<(String, String)>,
-) -> Result<Json<Value>, ApiError> {
-    let (guild, user) = (snowflake("guild_id", &guild)?, snowflake("user_id", &user)?);
-    shared.read(|state| {
-        let guild = state.home(guild, bot)?;
-        if !state.users.contains_key(&user) {
-            return Err(ApiError::UNKNOWN_USER);
-        }
-        let member = guild.members.get(&user).ok_or(ApiError::UNKNOWN_MEMBER)?;
-        Ok(Json(wire::member(state, member)))
-    })
-}
-
-/// `GET /guilds/{guild}/voice-states/{user}`; `@me` is the bot.
-pub(super) async fn voice_state(
-    State(shared): State<Arc<Shared>>,
-    Bot(bot): Bot,
-    Path((guild, user)): Path<(String, String)>,
-) -> Result<Json<Value>, ApiError> {
-    let guild = snowflake("guild_id", &guild)?;
-    let user = if user == "@me" {
-        bot
-    } else {
-        snowflake("user_id", &user)?
-    };
-    shared.read(|state| {
-        let home = state.home(guild, bot)?;
-        if !home.voice.contains_key(&user) {
-            return Err(ApiError::UNKNOWN_VOICE_STATE);
-        }
-        let mut value = wire::voice_state(home, user, "");
-        value["guild_id"] = json!(guild.to_string());
-        value["member"] = home
-            .members
-            .get(&user)
-            .map_or(Value::Null, |member| wire::member(state, member));
         Ok(Json(value))
+    })
+}
+
+/// `PATCH /guilds/{guild}`: its name; all else that guilds have is the same for all here.
+pub(super) async fn edit(
+    State(shared): State<Arc<Shared>>,
+    actor: Actor,
+    Path(guild): Path<String>,
+    JsonBody(body): JsonBody,
+) -> Result<Json<Value>, ApiError> {
+    let guild = snowflake("guild_id", &guild)?;
+    let mut form = Form::new(&body);
+    let name = form.text("name", 2..=100);
+    form.finish()?;
+    actor.change(&shared, |state, bot| {
+        let standing = state.standing(guild, bot)?;
+        standing.demand(permissions::MANAGE_GUILD)?;
+        if let Some(name) = name {
+            state
+                .change_guild(guild, |entry| entry.name = name)
+                .map_err(|_| ApiError::UNKNOWN_GUILD)?;
+        }
+        Ok(Json(wire::guild(state.home(guild, bot)?)))
     })
 }

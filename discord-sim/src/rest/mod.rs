@@ -13,9 +13,12 @@ mod files;
 mod gateway;
 mod guilds;
 mod interactions;
+mod members;
 mod messages;
+mod roles;
 mod soundboard;
 mod users;
+mod voice;
 
 use std::sync::Arc;
 
@@ -31,8 +34,12 @@ const LARGEST_REQUEST: usize = 25 * 1024 * 1024;
 /// The routes, relative to `/api` and `/api/v10`.
 pub(crate) fn routes() -> Router<Arc<Shared>> {
     resources()
+        .merge(members::routes())
         .merge(messages::routes())
+        .merge(voice::routes())
+        .merge(channels::routes())
         .merge(emojis::routes())
+        .merge(roles::routes())
         .merge(soundboard::routes())
         .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
 }
@@ -61,21 +68,9 @@ fn resources() -> Router<Arc<Shared>> {
         .route("/oauth2/@me", get(users::authorization))
         .route("/oauth2/applications/@me", get(users::application))
         .route("/applications/@me", get(users::application))
-        .route("/guilds/{guild}", get(guilds::guild))
-        .route("/guilds/{guild}/channels", get(guilds::channels))
-        .route("/guilds/{guild}/roles", get(guilds::roles))
+        .route("/guilds/{guild}", get(guilds::guild).patch(guilds::edit))
         .route("/guilds/{guild}/audit-logs", get(guilds::audit_log))
-        .route("/guilds/{guild}/members", get(guilds::members))
-        .route(
-            "/guilds/{guild}/members/search",
-            get(guilds::search_members),
-        )
-        .route("/guilds/{guild}/members/{user}", get(guilds::member))
-        .route(
-            "/guilds/{guild}/voice-states/{user}",
-            get(guilds::voice_state),
-        )
-        .route("/channels/{channel}", get(channels::channel))
+        .route("/guilds/{guild}/preview", get(guilds::preview))
         .route(
             "/applications/{application}/commands",
             get(commands::list)

@@ -58,8 +58,13 @@ pub(super) enum Action {
     ChannelCreate,
     ChannelUpdate,
     ChannelDelete,
+    MemberKick,
     MemberBanAdd,
     MemberBanRemove,
+    MemberUpdate,
+    MemberRoleUpdate,
+    MemberMove,
+    MemberDisconnect,
     RoleCreate,
     RoleUpdate,
     RoleDelete,
@@ -78,8 +83,13 @@ impl Action {
             Action::ChannelCreate => 10,
             Action::ChannelUpdate => 11,
             Action::ChannelDelete => 12,
+            Action::MemberKick => 20,
             Action::MemberBanAdd => 22,
             Action::MemberBanRemove => 23,
+            Action::MemberUpdate => 24,
+            Action::MemberRoleUpdate => 25,
+            Action::MemberMove => 26,
+            Action::MemberDisconnect => 27,
             Action::RoleCreate => 30,
             Action::RoleUpdate => 31,
             Action::RoleDelete => 32,
@@ -119,6 +129,11 @@ impl State {
         let result = change(self);
         self.audit_logs.acting = before;
         result
+    }
+
+    /// Why whoever acts does so.
+    pub(super) fn reason(&self) -> Option<String> {
+        self.audit_logs.acting.as_ref()?.reason.clone()
     }
 
     /// Notes what was done to a target, and tells those who may read the log. Where nobody is

@@ -1,13 +1,27 @@
 //! The channels of guilds.
 //!
-//! Called by the library's people and administrators. Each change updates the world first and
-//! then sends the events it implies.
+//! Called by REST on behalf of bots, and by the library's people and administrators. Each
+//! change updates the world first and then sends the events it implies.
+
+use serde_json::Value;
 
 use super::State;
-use super::audit::Action;
+use super::audit::{Action, changes};
 use crate::error::SimError;
 use crate::protocol::intents;
 use crate::world::{Channel, ChannelKind, Overwrite, OverwriteTarget, wire};
+
+/// What the audit log tells of a channel.
+const AUDITED: [&str; 8] = [
+    "name",
+    "type",
+    "topic",
+    "nsfw",
+    "rate_limit_per_user",
+    "bitrate",
+    "user_limit",
+    "permission_overwrites",
+];
 
 impl State {
     /// Adds a channel below the others; one with the id 0 gets a new one.
@@ -28,8 +42,9 @@ impl State {
             .ok_or(SimError::UnknownGuild(guild))?;
         check_parent(&entry.channels, &channel)?;
         entry.channels.push(channel);
-        self.broadcast_channel(id, "CHANNEL_CREATE");
-        self.audit(guild, Action::ChannelCreate, id);
+        let after = self.broadcast_channel(id, "CHANNEL_CREATE");
+        let changes = changes(&Value::Null, &after, &AUDITED);
+        self.audit_changes(guild, Action::ChannelCreate, id, changes);
         Ok(id)
     }
 
@@ -42,6 +57,7 @@ impl State {
         let (guild, before) = self
             .find_channel(channel)
             .ok_or(SimError::UnknownChannel(channel))?;
+        let shown = wire::channel(guild, before, 0);
         let guild = guild.id;
         let mut after = before.clone();
         change(&mut after);
@@ -52,7 +68,33 @@ impl State {
         check_parent(&entry.channels, &after)?;
         let place = entry.channels.iter_mut().find(|entry| entry.id == channel);
         *place.ok_or(SimError::UnknownChannel(channel))? = after;
-        self.broadcast_channel(channel, "CHANNEL_UPDATE");
+        let after = self.broadcast_channel(channel, "CHANNEL_UPDATE");
+        let changes = changes(&shown, &after, &AUDITED);
+        self.audit_changes(guild, Action::ChannelUpdate, channel, changes);
+        Ok(())
+    }
+
+    /// Moves a channel to another place among the guild's; what is behind it moves up.
+    pub(crate) fn move_channel(&mut self, channel: u64, to: usize) -> Result<(), SimError> {
+        let unknown = SimError::UnknownChannel(channel);
+        let guild = self.guild_of(channel).ok_or(unknown)?;
+        let entry = self
+            .find_guild_mut(guild)
+            .ok_or(SimError::UnknownGuild(guild))?;
+        let channels = &mut entry.channels;
+        let to = to.min(channels.len().saturating_sub(1));
+        let place = channels.iter().position(|entry| entry.id == channel);
+        let place = place.unwrap_or(to);
+        if place == to {
+            return Ok(());
+        }
+        let moved = channels.remove(place);
+        channels.insert(to, moved);
+        let shifted = channels.iter().map(|entry| entry.id);
+        let shifted = shifted.skip(place.min(to)).take(place.abs_diff(to) + 1);
+        for id in shifted.collect::<Vec<_>>() {
+            self.broadcast_channel(id, "CHANNEL_UPDATE");
+        }
         self.audit(guild, Action::ChannelUpdate, channel);
         Ok(())
     }
@@ -75,12 +117,13 @@ impl State {
         for child in children {
             self.change_channel(child, |child| child.parent = None)?;
         }
-        self.broadcast_channel(channel, "CHANNEL_DELETE");
+        let before = self.broadcast_channel(channel, "CHANNEL_DELETE");
         if let Some(entry) = self.find_guild_mut(guild) {
             entry.channels.retain(|entry| entry.id != channel);
         }
         self.messages.forget(channel);
-        self.audit(guild, Action::ChannelDelete, channel);
+        let changes = changes(&before, &Value::Null, &AUDITED);
+        self.audit_changes(guild, Action::ChannelDelete, channel, changes);
         Ok(())
     }
 
@@ -109,14 +152,16 @@ impl State {
         })
     }
 
-    fn broadcast_channel(&mut self, channel: u64, event: &str) {
+    /// Tells of a channel as it now is; what was told.
+    fn broadcast_channel(&mut self, channel: u64, event: &str) -> Value {
         let Some((guild, entry)) = self.find_channel(channel) else {
-            return;
+            return Value::Null;
         };
         let place = guild.channels.iter().position(|entry| entry.id == channel);
         let value = wire::channel(guild, entry, place.unwrap_or(0));
         let guild = guild.id;
         self.broadcast(guild, intents::GUILDS, event, &value);
+        value
     }
 }
 

@@ -6,6 +6,7 @@
 use serde_json::json;
 
 use super::State;
+use super::audit::{Action, changes};
 use super::log::EventKind;
 use crate::error::SimError;
 use crate::protocol::intents;
@@ -27,7 +28,7 @@ impl State {
         let entry = self
             .find_guild_mut(guild)
             .ok_or(SimError::UnknownGuild(guild))?;
-        if entry.bans.contains(&user) {
+        if entry.bans.contains_key(&user) {
             return Err(SimError::Banned { user, guild });
         }
         if entry.members.contains_key(&user) {
@@ -83,12 +84,43 @@ impl State {
             .members
             .get_mut(&user)
             .ok_or(SimError::NotAMember { user, guild })?;
+        let before = member.clone();
         change(member);
         let member = member.clone();
+        self.audit_member(guild, &before, &member);
         let mut event = wire::member(self, &member);
         event["guild_id"] = json!(guild.to_string());
         self.broadcast(guild, intents::GUILD_MEMBERS, "GUILD_MEMBER_UPDATE", &event);
         Ok(())
+    }
+
+    /// Notes what administrators and bots have changed of a member.
+    fn audit_member(&mut self, guild: u64, before: &Member, after: &Member) {
+        const AUDITED: [&str; 4] = ["nick", "mute", "deaf", "communication_disabled_until"];
+        let user = after.user;
+        let shown = [before, after].map(|member| wire::member(self, member));
+        let [shown_before, shown_after] = &shown;
+        let changes = changes(shown_before, shown_after, &AUDITED);
+        if !changes.is_empty() {
+            self.audit_changes(guild, Action::MemberUpdate, user, changes);
+        }
+        let names = |roles: &[u64], without: &[u64]| {
+            let home = self.find_guild(guild);
+            let roles = roles.iter().filter(|role| !without.contains(role));
+            let roles = roles.filter_map(|role| home?.find_role(*role));
+            let roles =
+                roles.map(|(_, role)| json!({ "id": role.id.to_string(), "name": role.name }));
+            roles.collect::<Vec<_>>()
+        };
+        let given = names(&after.roles, &before.roles);
+        let taken = names(&before.roles, &after.roles);
+        let roles = [("$add", given), ("$remove", taken)].into_iter();
+        let roles = roles.filter(|(_, roles)| !roles.is_empty());
+        let roles = roles.map(|(key, roles)| json!({ "key": key, "new_value": roles }));
+        let roles = roles.collect::<Vec<_>>();
+        if !roles.is_empty() {
+            self.audit_changes(guild, Action::MemberRoleUpdate, user, roles);
+        }
     }
 
     /// Somebody begins to type in a channel or in direct messages.

@@ -4,6 +4,7 @@
 //! lock is only ever held inside a closure that cannot await.
 
 pub(crate) mod audit;
+pub(crate) mod by_bots;
 mod channels;
 mod cues;
 pub(crate) mod dave;
@@ -27,6 +28,7 @@ mod outbox;
 pub(crate) mod places;
 mod presences;
 pub(crate) mod registry;
+mod roles;
 pub(crate) mod sessions;
 mod standing;
 pub(crate) mod starts;

@@ -16,12 +16,14 @@ impl State {
         if !self.users.contains_key(&user) {
             return Err(SimError::UnknownUser(user));
         }
+        let reason = self.reason();
         let entry = self
             .find_guild_mut(guild)
             .ok_or(SimError::UnknownGuild(guild))?;
-        if !entry.bans.insert(user) {
+        if entry.bans.contains_key(&user) {
             return Ok(());
         }
+        entry.bans.insert(user, reason);
         if entry.members.contains_key(&user) {
             self.remove_member(guild, user)?;
         }
@@ -35,7 +37,7 @@ impl State {
         let entry = self
             .find_guild_mut(guild)
             .ok_or(SimError::UnknownGuild(guild))?;
-        if !entry.bans.remove(&user) {
+        if entry.bans.remove(&user).is_none() {
             return Err(SimError::UnknownUser(user));
         }
         self.broadcast_ban(guild, user, "GUILD_BAN_REMOVE");

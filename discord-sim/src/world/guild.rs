@@ -2,7 +2,7 @@
 //!
 //! Built by the caller as part of a [`World`](super::World), changed by the running state.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
@@ -30,8 +30,8 @@ pub struct Guild {
     /// Its level of boosts, from 0 to 3.
     pub premium_tier: u8,
     pub(crate) voice: BTreeMap<u64, VoiceState>,
-    /// Who may not come back.
-    pub(crate) bans: BTreeSet<u64>,
+    /// Who may not come back, and why.
+    pub(crate) bans: BTreeMap<u64, Option<String>>,
     /// Whether an outage keeps it from the bots.
     pub(crate) unavailable: bool,
 }
@@ -50,7 +50,7 @@ impl Guild {
             sounds: Vec::new(),
             premium_tier: 0,
             voice: BTreeMap::new(),
-            bans: BTreeSet::new(),
+            bans: BTreeMap::new(),
             unavailable: false,
         }
     }
@@ -117,6 +117,12 @@ impl Guild {
 
     pub(crate) fn find_channel(&self, id: u64) -> Option<&Channel> {
         self.channels.iter().find(|channel| channel.id == id)
+    }
+
+    /// A role with its place; that of `@everyone` is 0.
+    pub(crate) fn find_role(&self, id: u64) -> Option<(usize, &Role)> {
+        let mut roles = self.roles.iter().enumerate();
+        roles.find(|(_, role)| role.id == id)
     }
 
     pub(crate) fn has_voice_channel(&self, id: u64) -> bool {
@@ -201,6 +207,14 @@ pub struct Channel {
     pub overwrites: Vec<Overwrite>,
     /// How many may be in a voice channel at once; 0 for any number.
     pub user_limit: u32,
+    /// What it is about.
+    pub topic: Option<String>,
+    /// Whether it is for adults only.
+    pub nsfw: bool,
+    /// How long members have to wait between messages, in seconds.
+    pub slowmode_s: u32,
+    /// Of a voice channel, in bits a second.
+    pub bitrate_bps: u32,
     /// The message written last.
     pub last_message: Option<u64>,
     /// When a message was last pinned, in Unix milliseconds.
@@ -217,6 +231,10 @@ impl Channel {
             parent: None,
             overwrites: Vec::new(),
             user_limit: 0,
+            topic: None,
+            nsfw: false,
+            slowmode_s: 0,
+            bitrate_bps: 64_000,
             last_message: None,
             last_pin_ms: None,
         }
@@ -233,7 +251,7 @@ pub enum OverwriteTarget {
 }
 
 /// An exception from the guild's permissions in one channel.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overwrite {
     /// Whom it concerns.
     pub target: OverwriteTarget,

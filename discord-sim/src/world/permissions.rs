@@ -129,6 +129,17 @@ pub(crate) fn in_guild(guild: &Guild, user: u64, now_ms: u64) -> u64 {
     }
 }
 
+/// How high a member stands: at the place of its highest role, its owner above everyone.
+pub(crate) fn rank(guild: &Guild, user: u64) -> usize {
+    if guild.owner == user {
+        return usize::MAX;
+    }
+    let held = guild.members.get(&user).map(|member| &member.roles);
+    let places = held.into_iter().flatten();
+    let places = places.filter_map(|role| guild.find_role(*role));
+    places.map(|(place, _)| place).max().unwrap_or(0)
+}
+
 /// What `user` may do in one channel: the guild's permissions after the channel's overwrites.
 pub(crate) fn in_channel(guild: &Guild, channel: &Channel, user: u64, now_ms: u64) -> u64 {
     let base = in_guild(guild, user, now_ms);

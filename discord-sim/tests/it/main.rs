@@ -5,6 +5,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod channels;
 mod components;
 mod control;
 mod control_people;
@@ -30,11 +31,13 @@ mod https;
 mod interactions;
 mod limits;
 mod listen;
+mod members;
 mod message_changes;
 mod messages;
 mod oauth;
 mod program;
 mod rest;
+mod roles;
 mod soundboard;
 mod support;
 mod voice;

@@ -133,17 +133,17 @@ pub(crate) fn channel(guild: &Guild, channel: &Channel, position: usize) -> Valu
         "permission_overwrites": channel.overwrites.iter().map(overwrite).collect::<Vec<_>>(),
     });
     if channel.kind != ChannelKind::Category {
-        value["nsfw"] = json!(false);
-        value["rate_limit_per_user"] = json!(0);
+        value["nsfw"] = json!(channel.nsfw);
+        value["rate_limit_per_user"] = json!(channel.slowmode_s);
         value["last_message_id"] = json!(channel.last_message.map(|id| id.to_string()));
     }
     match channel.kind {
         ChannelKind::Text => {
-            value["topic"] = json!(null);
+            value["topic"] = json!(channel.topic);
             value["last_pin_timestamp"] = json!(channel.last_pin_ms.map(iso));
         }
         ChannelKind::Voice => {
-            value["bitrate"] = json!(64_000);
+            value["bitrate"] = json!(channel.bitrate_bps);
             value["user_limit"] = json!(channel.user_limit);
             value["rtc_region"] = json!(null);
             value["video_quality_mode"] = json!(1);
