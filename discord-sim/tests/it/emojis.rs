@@ -156,6 +156,13 @@ async fn slots_are_counted_apart_for_emojis_that_move() {
     assert_eq!(full.1["code"], 30008);
     let (status, _) = otto.post(&of_guild(), new("more", GIF)).await;
     assert_eq!(status, 201);
+    for n in 1..50 {
+        let mut moving = Emoji::new(0, &format!("g{n}"), GIF);
+        moving.animated = true;
+        sim.add_emoji(LAB, moving).unwrap();
+    }
+    let full = otto.post(&of_guild(), new("more", GIF)).await;
+    assert_eq!(full.1["code"], 30018);
     sim.set_premium_tier(LAB, 1).unwrap();
     assert_eq!(otto.post(&of_guild(), new("more", PNG)).await.0, 201);
     let first = sim.emojis(LAB)[0].id;

@@ -7,6 +7,7 @@
 
 mod channels;
 mod components;
+mod conformance;
 mod control;
 mod control_people;
 mod control_refusals;
