@@ -2,6 +2,7 @@
 //! codes for tokens.
 
 mod authorize;
+mod request;
 mod token;
 
 use std::sync::Arc;

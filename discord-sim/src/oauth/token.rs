@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::state::grants::{TOKEN_LIFE_S, Token};
 use crate::state::{self, Shared};
+use crate::world::wire;
 
 /// An error as RFC 6749 words it.
 struct TokenError {
@@ -83,13 +84,16 @@ pub(super) async fn exchange(
     body: Bytes,
 ) -> Result<Response, Response> {
     let token = issue(&shared, &headers, &body).map_err(IntoResponse::into_response)?;
-    let body = json!({
+    let mut body = json!({
         "token_type": "Bearer",
         "access_token": token.access,
         "expires_in": TOKEN_LIFE_S,
         "refresh_token": token.refresh,
         "scope": token.consent.scopes.join(" "),
     });
+    if let Some(guild) = token.consent.guild {
+        body["guild"] = shared.read(|state| state.find_guild(guild).map(wire::guild).into());
+    }
     let headers = [
         (header::CACHE_CONTROL, "no-store"),
         (header::PRAGMA, "no-cache"),

@@ -4,6 +4,7 @@
 //! shared state and answer in Discord's JSON.
 
 mod actor;
+mod application;
 mod body;
 mod caller;
 mod channels;
@@ -34,6 +35,7 @@ const LARGEST_REQUEST: usize = 25 * 1024 * 1024;
 /// The routes, relative to `/api` and `/api/v10`.
 pub(crate) fn routes() -> Router<Arc<Shared>> {
     resources()
+        .merge(application::routes())
         .merge(members::routes())
         .merge(messages::routes())
         .merge(voice::routes())
@@ -66,8 +68,6 @@ fn resources() -> Router<Arc<Shared>> {
         .route("/users/@me/guilds/{guild}/member", get(users::my_member))
         .route("/users/{user}", get(users::user))
         .route("/oauth2/@me", get(users::authorization))
-        .route("/oauth2/applications/@me", get(users::application))
-        .route("/applications/@me", get(users::application))
         .route("/guilds/{guild}", get(guilds::guild).patch(guilds::edit))
         .route("/guilds/{guild}/audit-logs", get(guilds::audit_log))
         .route("/guilds/{guild}/preview", get(guilds::preview))

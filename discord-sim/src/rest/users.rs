@@ -1,4 +1,4 @@
-//! Users as they see themselves and each other, and the application behind a token.
+//! Users as they see themselves and each other, and what a token stands for.
 
 use std::sync::Arc;
 
@@ -170,7 +170,7 @@ pub(super) async fn authorization(
                 "id": application.id.to_string(),
                 "name": application.name,
                 "icon": null,
-                "description": "",
+                "description": application.description,
                 "hook": true,
                 "bot_public": true,
                 "bot_require_code_grant": false,
@@ -183,24 +183,5 @@ pub(super) async fn authorization(
             value["user"] = wire::user(user);
         }
         Ok(Json(value))
-    })
-}
-
-/// `GET /applications/@me` and `GET /oauth2/applications/@me`
-pub(super) async fn application(
-    State(shared): State<Arc<Shared>>,
-    Bot(bot): Bot,
-) -> Result<Json<Value>, ApiError> {
-    shared.read(|state| {
-        let application = state.find_application(bot).ok_or(ApiError::UNAUTHORIZED)?;
-        let user = state.users.get(&bot).ok_or(ApiError::UNAUTHORIZED)?;
-        let guilds = state
-            .guilds
-            .iter()
-            .filter(|guild| guild.members.contains_key(&bot))
-            .count();
-        // The first person of the world stands for the developer.
-        let owner = state.humans().next();
-        Ok(Json(wire::application(application, user, owner, guilds)))
     })
 }

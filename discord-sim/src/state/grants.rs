@@ -31,6 +31,8 @@ pub(crate) struct Consent {
     pub(crate) application: u64,
     pub(crate) user: u64,
     pub(crate) scopes: Vec<String>,
+    /// The guild that a bot was added to.
+    pub(crate) guild: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -136,7 +138,12 @@ impl Grants {
             .position(|entry| entry.refresh == refresh && entry.consent.application == application)
             .ok_or(Refusal::RefreshToken)?;
         let token = self.tokens.remove(place).ok_or(Refusal::RefreshToken)?;
-        Ok(self.issue_token(token.consent, now_ms))
+        // Only the first answer tells of the guild.
+        let consent = Consent {
+            guild: None,
+            ..token.consent
+        };
+        Ok(self.issue_token(consent, now_ms))
     }
 
     /// Voids the pair that this access or refresh token belongs to.
@@ -194,6 +201,7 @@ mod tests {
             application: 1,
             user: 2,
             scopes: vec!["identify".to_owned()],
+            guild: None,
         };
         let code = grants.issue_code(consent, "http://here/", challenge.map(str::to_owned), 0);
         (grants, code)

@@ -21,6 +21,16 @@ const TYPING: (u64, u64) = (
 impl State {
     /// Adds a member; for a bot this is the invitation.
     pub(crate) fn add_member(&mut self, guild: u64, user: u64) -> Result<(), SimError> {
+        self.add_member_with(guild, user, &[])
+    }
+
+    /// Adds a member who has roles from the beginning.
+    pub(super) fn add_member_with(
+        &mut self,
+        guild: u64,
+        user: u64,
+        roles: &[u64],
+    ) -> Result<(), SimError> {
         if !self.users.contains_key(&user) {
             return Err(SimError::UnknownUser(user));
         }
@@ -36,7 +46,7 @@ impl State {
         }
         let member = Member {
             joined_at_ms,
-            ..Member::new(user, &[])
+            ..Member::new(user, roles)
         };
         entry.members.insert(user, member.clone());
         let mut event = wire::member(self, &member);

@@ -14,6 +14,7 @@ pub(crate) mod files;
 pub(crate) mod grants;
 mod greeting;
 mod guilds;
+mod installing;
 pub(crate) mod interactions;
 pub(crate) mod interruptions;
 mod journal;

@@ -173,6 +173,16 @@ pub struct Application {
     pub redirect_uris: Vec<String>,
     /// The privileged intents switched on in the developer portal, as gateway intent bits.
     pub privileged_intents: u64,
+    /// What it says of itself.
+    pub description: String,
+    /// What it can be found by.
+    pub tags: Vec<String>,
+    /// Where people are sent who want to add it, instead of to the authorize page.
+    pub custom_install_url: Option<String>,
+    /// The scopes and the [permission bits](permissions) that it asks for when it is added.
+    pub install_params: Option<(Vec<String>, u64)>,
+    /// Where it verifies accounts for linked roles.
+    pub role_connections_url: Option<String>,
     /// Emojis of its own, which its bot can use everywhere.
     pub emojis: Vec<Emoji>,
 }
@@ -192,6 +202,11 @@ impl Application {
             ),
             redirect_uris: Vec::new(),
             privileged_intents: u64::MAX,
+            description: String::new(),
+            tags: Vec::new(),
+            custom_install_url: None,
+            install_params: None,
+            role_connections_url: None,
             emojis: Vec::new(),
         }
     }

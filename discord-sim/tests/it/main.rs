@@ -5,6 +5,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod application;
 mod channels;
 mod components;
 mod conformance;
@@ -36,6 +37,7 @@ mod members;
 mod message_changes;
 mod messages;
 mod oauth;
+mod oauth_bot;
 mod program;
 mod rest;
 mod roles;

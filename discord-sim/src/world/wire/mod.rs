@@ -3,18 +3,19 @@
 //! Called by REST and the gateway. All documented fields are written, since strict clients
 //! drop an object silently when one is missing.
 
+mod application;
 mod expressions;
 mod message;
 
 use serde_json::{Value, json};
 
+pub(crate) use application::{INTENT_FLAGS, application, application_flags};
 pub(crate) use expressions::{default_sound, emoji, emoji_of, sound, sound_of, sounds};
 pub(crate) use message::{attachment, emoji_name, message};
 
 use super::snowflake::iso;
-use super::{Application, Channel, ChannelKind, Guild, Member, Overwrite, OverwriteTarget};
+use super::{Channel, ChannelKind, Guild, Member, Overwrite, OverwriteTarget};
 use super::{Role, User};
-use crate::protocol::intents;
 
 /// Looks a user up by id; what only a running simulator can do for these functions.
 pub(crate) trait People {
@@ -277,56 +278,4 @@ pub(crate) fn guild_create(
     value["guild_scheduled_events"] = json!([]);
     value["soundboard_sounds"] = json!(sounds(entry));
     value
-}
-
-/// The flags of an application that say which privileged intents it may use, as they are for
-/// a bot of fewer than a hundred guilds.
-pub(crate) fn application_flags(application: &Application) -> u64 {
-    let flags = [
-        (intents::GUILD_PRESENCES, 1 << 13),
-        (intents::GUILD_MEMBERS, 1 << 15),
-        (intents::MESSAGE_CONTENT, 1 << 19),
-    ];
-    let granted = flags.into_iter();
-    let granted = granted.filter(|(intent, _)| application.privileged_intents & intent != 0);
-    granted.fold(0, |flags, (_, flag)| flags | flag)
-}
-
-/// An application as its own bot sees it.
-pub(crate) fn application(
-    application: &Application,
-    bot: &User,
-    owner: Option<&User>,
-    guild_count: usize,
-) -> Value {
-    json!({
-        "id": application.id.to_string(),
-        "name": application.name,
-        "icon": null,
-        "description": "",
-        "type": null,
-        "bot": user(bot),
-        "summary": "",
-        "bot_public": true,
-        "bot_require_code_grant": false,
-        "integration_types_config": { "0": {} },
-        "verify_key": format!("{:064x}", application.id),
-        "flags": application_flags(application),
-        "hook": true,
-        "is_monetized": false,
-        "storefront_available": false,
-        "redirect_uris": application.redirect_uris,
-        "interactions_endpoint_url": null,
-        "role_connections_verification_url": null,
-        "event_webhooks_url": null,
-        "event_webhooks_status": 1,
-        "approximate_guild_count": guild_count,
-        "approximate_user_install_count": 0,
-        "approximate_user_authorization_count": 0,
-        "explicit_content_filter": 0,
-        "rpc_origins": [],
-        "tags": [],
-        "owner": owner.map(user),
-        "team": null,
-    })
 }
