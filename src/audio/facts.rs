@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use num_traits::ToPrimitive as _;
 
+/// Nothing comes out above this, in dBTP: what plays it back needs some room.
+pub const PEAK_MAX_DBTP: f64 = -1.0;
 /// Points of a waveform.
 pub const WAVEFORM_POINTS: usize = 64;
 
@@ -57,6 +59,12 @@ const GAIN: &str = "YURI_GAIN";
 const WAVEFORM: &str = "YURI_WAVEFORM";
 
 impl Facts {
+    /// The largest sample of the prepared sound, where 1 is full scale.
+    pub(super) fn peak(&self) -> f32 {
+        let most = |peak: Level| (peak.db() + self.gain.db()).min(PEAK_MAX_DBTP);
+        self.true_peak.map_or(0.0, |peak| from_db(most(peak)))
+    }
+
     /// As comments of an Ogg Opus file; the length is written elsewhere in it.
     pub(super) fn to_comments(&self) -> [String; 4] {
         let text = |level: Option<Level>| level.map_or("none".to_owned(), |it| it.0.to_string());
@@ -94,6 +102,11 @@ impl Facts {
             waveform,
         })
     }
+}
+
+/// The factor that decibels stand for.
+pub(super) fn from_db(db: f64) -> f32 {
+    10_f64.powf(db / 20.0).to_f32().unwrap_or(1.0)
 }
 
 /// Bytes as pairs of digits.

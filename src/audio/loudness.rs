@@ -6,12 +6,10 @@ use std::io;
 use ebur128::{EbuR128, Mode};
 use num_traits::ToPrimitive as _;
 
-use super::facts::{Level, WAVEFORM_POINTS};
+use super::facts::{Level, PEAK_MAX_DBTP, WAVEFORM_POINTS};
 use super::resample::RATE;
 use super::sink::Target;
 
-/// Nothing may come out above this, in dBTP: what plays it back needs some room.
-pub(super) const PEAK_MAX_DBTP: f64 = -1.0;
 /// Most that is added to a quiet sound: more would only lift its noise.
 const BOOST_MAX_DB: f64 = 12.0;
 /// What the encoder may add to a peak, before it is known exactly.

@@ -2,7 +2,6 @@
 //! connection sends on as they are. The worker writes it, the parent reads it with `Stream`.
 
 use std::io::{self, Cursor, Write};
-use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -187,14 +186,14 @@ fn unprefix(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 pub(super) struct Stream {
     /// What is known of the sound.
     pub(super) facts: Facts,
-    /// Its Opus packets, 20 ms each.
-    pub(super) packets: Arc<[Bytes]>,
+    /// The whole of it.
+    pub(super) file: Bytes,
 }
 
 impl Stream {
     /// Takes a file apart; `None` when it is not one that [`Writer::finish`] has ended.
-    pub(super) fn read(file: &[u8]) -> Option<Self> {
-        let mut reader = PacketReader::new(Cursor::new(file));
+    pub(super) fn read(file: Vec<u8>) -> Option<Self> {
+        let mut reader = PacketReader::new(Cursor::new(&file));
         let mut next = || match reader.read_packet().ok()? {
             Some(packet) if packet.stream_serial() != SERIAL => None,
             packet => Some(packet),
@@ -202,27 +201,18 @@ impl Stream {
         let head = next()??.data;
         let skip = head.strip_prefix(HEAD_MAGIC)?.get(2..4)?;
         let tags = next()??.data;
-        let mut packets = Vec::new();
         let (mut end, mut is_ended) = (0, false);
         while let Some(packet) = next()? {
             (end, is_ended) = (packet.absgp_page(), packet.last_in_stream());
-            packets.push(packet.data);
         }
         let frames = end.checked_sub(u16::from_le_bytes(skip.try_into().ok()?).into())?;
         if !is_ended || frames == 0 {
             return None;
         }
         let facts = Facts::from_comments(frames * 1_000 / u64::from(RATE), &comments(&tags)?)?;
-        // In one piece: a packet is a few hundred bytes.
-        let whole = Bytes::from(packets.concat());
-        let mut at = 0;
-        let slices = packets.iter().map(|packet| {
-            at += packet.len();
-            whole.slice(at - packet.len()..at)
-        });
         Some(Self {
             facts,
-            packets: slices.collect(),
+            file: file.into(),
         })
     }
 }
@@ -264,7 +254,7 @@ mod tests {
             (48_000, 1_000),
             (48_047, 1_000),
         ] {
-            let stream = Stream::read(&written(frames)).unwrap();
+            let stream = Stream::read(written(frames)).unwrap();
             assert_eq!(stream.facts, facts(length_ms), "{frames}");
         }
     }
@@ -278,7 +268,7 @@ mod tests {
         let pre_skip = u64::from(u16::from_le_bytes([head.data[10], head.data[11]]));
         let tags = reader.read_packet_expected().unwrap();
         assert!(tags.data.starts_with(TAGS_MAGIC));
-        let stream = Stream::read(&file).unwrap();
+        assert_eq!(Stream::read(file.clone()).unwrap().file, file);
         let mut packets = 0;
         let mut last = None;
         while let Some(packet) = reader.read_packet().unwrap() {
@@ -286,7 +276,6 @@ mod tests {
                 opus2::packet::get_nb_samples(&packet.data, RATE).unwrap(),
                 PACKET_FRAMES
             );
-            assert_eq!(packet.data, stream.packets[packets]);
             packets += 1;
             if packet.last_in_page() && !packet.last_in_stream() {
                 let frames = u64::try_from(packets).unwrap() * 960;
@@ -294,7 +283,6 @@ mod tests {
             }
             last = Some(packet);
         }
-        assert_eq!(packets, stream.packets.len());
         let end = 144_100 + pre_skip;
         assert_eq!(u64::try_from(packets).unwrap(), end.div_ceil(960));
         let last = last.unwrap();
@@ -306,13 +294,13 @@ mod tests {
     fn unfinished_and_damaged_files_are_not_believed() {
         let file = written(60_000);
         for length in 0..file.len() {
-            assert!(Stream::read(&file[..length]).is_none(), "{length}");
+            assert!(Stream::read(file[..length].to_vec()).is_none(), "{length}");
         }
         for at in (0..file.len()).step_by(97) {
             let mut damaged = file.clone();
             damaged[at] ^= 0x40;
-            assert!(Stream::read(&damaged).is_none(), "{at}");
+            assert!(Stream::read(damaged).is_none(), "{at}");
         }
-        assert!(Stream::read(b"RIFF but no Ogg at all").is_none());
+        assert!(Stream::read(b"RIFF but no Ogg at all".to_vec()).is_none());
     }
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::container::{Container, sniff};
 use super::decode::decode;
-use super::facts::{Facts, Level};
+use super::facts::{Facts, Level, from_db};
 use super::loudness::{Measured, Meter};
 use super::ogg_opus::Writer;
 use super::resample::RATE;
@@ -78,7 +78,7 @@ fn encode(
     };
     let mut levelled = Levelled {
         writer: Writer::new(Vec::new(), &facts)?,
-        factor: factor(gain),
+        factor: from_db(gain.db()),
         scaled: Vec::new(),
     };
     let mut sink = Sink::new(&mut levelled, max_ms);
@@ -101,9 +101,4 @@ impl Target for Levelled {
             .extend(stereo.iter().map(|sample| sample * self.factor));
         self.writer.push(&self.scaled)
     }
-}
-
-fn factor(gain: Level) -> f32 {
-    use num_traits::ToPrimitive as _;
-    10_f64.powf(gain.db() / 20.0).to_f32().unwrap_or(1.0)
 }

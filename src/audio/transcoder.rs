@@ -13,7 +13,7 @@ use moka::future::Cache;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use super::cache::{Folder, Key, Pin};
+use super::cache::{Folder, Key};
 use super::facts::{Facts, Level};
 use super::ogg_opus::Stream;
 use super::original::{self, Examined, Hash, Original, Unread};
@@ -29,21 +29,21 @@ const MEMORY_BYTES_MAX: u64 = 512 << 20;
 const WORKERS_MAX: usize = 2;
 /// Contents remembered; what is forgotten is looked up again.
 const REMEMBERED_MAX: u64 = 100_000;
-/// Sounds held in memory, by the size of their packets: half an hour of them.
+/// Sounds held in memory, by the size of their files: half an hour of them.
 const MEMORY_CACHE_BYTES: u64 = 32 << 20;
 
-/// A sound ready for the voice connection: canonical 48 kHz stereo Opus in 20 ms frames.
+/// A sound ready for the voice connection.
 #[derive(Debug, Clone)]
 pub struct Prepared {
-    /// The same as an Ogg file, which stays while this lives. Nobody but us may remove it.
-    pub path: PathBuf,
+    /// Canonical 48 kHz stereo Ogg Opus in 20 ms frames, in memory: whoever sends it waits for no
+    /// disk.
+    pub ogg: Bytes,
     /// Its length in milliseconds.
     pub length_ms: u64,
-    /// Its Opus packets, in order: what is sent.
-    pub packets: Arc<[Bytes]>,
+    /// The largest sample that comes of it, where 1 is full scale; 0.9 at most.
+    pub peak: f32,
     /// Where it was found.
     pub origin: Origin,
-    _pin: Pin,
 }
 
 /// Where a prepared sound came from.
@@ -128,7 +128,7 @@ struct Inner {
     folder: Folder,
     /// What became of a content, so that copies and concurrent requests share the work.
     contents: Cache<Key, Verdict>,
-    /// Packets of what was played lately.
+    /// What was played lately.
     memory: Cache<Key, Stream>,
     workers: Semaphore,
 }
@@ -182,10 +182,8 @@ impl Transcoder {
     /// # Errors
     /// When the folder cannot be made or read.
     pub fn new(settings: Settings) -> io::Result<Self> {
-        let weight = |_: &Key, stream: &Stream| {
-            let bytes: usize = stream.packets.iter().map(Bytes::len).sum();
-            u32::try_from(bytes).unwrap_or(u32::MAX)
-        };
+        let weight =
+            |_: &Key, stream: &Stream| u32::try_from(stream.file.len()).unwrap_or(u32::MAX);
         Ok(Self(Arc::new(Inner {
             folder: Folder::open(settings.cache_dir.clone(), settings.cache_max_bytes)?,
             settings,
@@ -289,23 +287,20 @@ impl Inner {
 
     /// What was prepared, from memory or from its file.
     async fn load(self: &Arc<Self>, key: Key) -> Option<Prepared> {
-        let pin = self.folder.find(&key)?;
-        let path = self.folder.path(&key);
-        let (stream, origin) = match self.memory.get(&key).await {
-            // A look at a folder of ours that is in memory too.
-            Some(stream) if path.exists() => (stream, Origin::Memory),
-            _ => {
-                let stream = self.read(key).await?;
-                self.memory.insert(key, stream.clone()).await;
-                (stream, Origin::Disk)
-            }
+        let pin = self.folder.find(&key);
+        let (stream, origin) = if let Some(stream) = self.memory.get(&key).await {
+            (stream, Origin::Memory)
+        } else {
+            let _until_it_is_read = pin?;
+            let stream = self.read(key).await?;
+            self.memory.insert(key, stream.clone()).await;
+            (stream, Origin::Disk)
         };
         Some(Prepared {
-            path,
             length_ms: stream.facts.length_ms,
-            packets: stream.packets,
+            peak: stream.facts.peak(),
+            ogg: stream.file,
             origin,
-            _pin: pin,
         })
     }
 
@@ -314,7 +309,7 @@ impl Inner {
         let inner = Arc::clone(self);
         let read = spawn_blocking(move || {
             let stream = inner.folder.read(&key).ok();
-            let stream = stream.and_then(|bytes| Stream::read(&bytes));
+            let stream = stream.and_then(Stream::read);
             if stream.is_none() {
                 inner.folder.forget(&key);
             }
@@ -414,6 +409,9 @@ impl Inner {
         let _pin = commit.await.map_err(io::Error::other)??;
         let stream = self.read(key).await;
         let stream = stream.ok_or_else(|| io::Error::other("the worker wrote no stream"))?;
+        if urgency == Urgency::Now {
+            self.memory.insert(key, stream.clone()).await;
+        }
         Ok(Ok((stream.facts, Origin::Made)))
     }
 }

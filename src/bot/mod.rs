@@ -5,6 +5,7 @@
 mod commands;
 mod directory;
 mod gateway;
+mod mix;
 mod track;
 mod voice;
 mod words;

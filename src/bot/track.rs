@@ -23,6 +23,7 @@ const START_PATIENCE: Duration = Duration::from_secs(3);
 pub(super) struct Playing {
     handle: TrackHandle,
     ends: Ends,
+    peak: f32,
 }
 
 /// Both ends of a track, each to be told once.
@@ -76,8 +77,14 @@ impl Starting {
 }
 
 impl Playing {
-    pub(super) fn new(handle: TrackHandle, ends: Ends) -> Self {
-        Self { handle, ends }
+    /// `peak` is its largest sample, where 1 is full scale.
+    pub(super) fn new(handle: TrackHandle, ends: Ends, peak: f32) -> Self {
+        Self { handle, ends, peak }
+    }
+
+    /// Its largest sample.
+    pub(super) fn peak(&self) -> f32 {
+        self.peak
     }
 
     /// Whether the track is not over yet.

@@ -2,8 +2,8 @@
 //! joins, plays and leaves go one after another, since songbird mixes them up otherwise.
 
 use std::collections::HashMap;
+use std::io::Cursor;
 use std::num::NonZeroU8;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -15,13 +15,14 @@ use songbird::driver::{Scheduler, SchedulerConfig};
 use songbird::error::{ConnectionError, JoinError};
 use songbird::events::context_data::DisconnectReason;
 use songbird::input::codecs::{get_codec_registry, get_probe};
-use songbird::input::{File, Input};
+use songbird::input::{AudioStream, Input, LiveInput};
 use songbird::model::CloseCode;
 use songbird::{Call, Config, CoreEvent, Event, EventContext, EventHandler, Songbird};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::directory::{Directory, to_discord};
+use super::mix;
 use super::track::{self, Playing};
 use crate::audio::Prepared;
 use crate::domain::guilds::Gateway;
@@ -130,8 +131,9 @@ impl Voice for Calls {
         volume: Volume,
         others: Others,
     ) -> Result<Started, VoiceError> {
-        let input = open(&audio.path).await?;
-        self.0.room(guild).play(input, volume, others).await
+        let input = parse(audio)?;
+        let (room, peak) = (self.0.room(guild), audio.peak);
+        room.play(input, peak, volume, others).await
     }
 
     async fn set_volume(&self, guild: GuildId, volume: Volume) {
@@ -295,24 +297,46 @@ impl Inner {
     }
 }
 
+impl Connection {
+    /// Brings what plays to a level at which it does not clip, together with one of another
+    /// `peak` that is about to play; answers the factor of each.
+    fn level(&mut self, volume: Volume, peak: Option<f32>) -> f32 {
+        self.playing.retain(Playing::is_on);
+        let peaks = self.playing.iter().map(Playing::peak).chain(peak);
+        let factor = mix::factor(volume, peaks);
+        for playing in &self.playing {
+            playing.set_volume(factor);
+        }
+        factor
+    }
+}
+
 impl Room {
     async fn play(
         &self,
         input: Input,
+        peak: f32,
         volume: Volume,
         others: Others,
     ) -> Result<Started, VoiceError> {
-        let (call, mut line) = match &*self.connection() {
-            Some(connection) => (Arc::clone(&connection.call), connection.lost.subscribe()),
+        let (call, mut line, factor) = match &mut *self.connection() {
+            Some(connection) => {
+                let factor = match others {
+                    Others::End => mix::factor(volume, [peak]),
+                    Others::Stay => connection.level(volume, Some(peak)),
+                };
+                let line = connection.lost.subscribe();
+                (Arc::clone(&connection.call), line, factor)
+            }
             None => return Err(VoiceError::Refused),
         };
         let (track, signals, started, ended) = track::new(input);
-        let track = track.volume(volume.factor());
+        let track = track.volume(factor);
         let handle = match others {
             Others::End => call.lock().await.play_only(track),
             Others::Stay => call.lock().await.play(track),
         };
-        self.add(Playing::new(handle, signals.clone()), others);
+        self.add(Playing::new(handle, signals.clone(), peak), others);
         let result = tokio::select! {
             result = started.wait() => result,
             _ = line.wait_for(Option::is_some) => Err(VoiceError::Refused),
@@ -342,10 +366,8 @@ impl Room {
     }
 
     fn set_volume(&self, volume: Volume) {
-        if let Some(connection) = &*self.connection() {
-            for playing in &connection.playing {
-                playing.set_volume(volume.factor());
-            }
+        if let Some(connection) = &mut *self.connection() {
+            connection.level(volume, None);
         }
     }
 
@@ -377,16 +399,18 @@ impl Room {
     }
 }
 
-/// Opens and parses a prepared file, before anything else is touched.
-async fn open(path: &Path) -> Result<Input, VoiceError> {
-    let input = Input::from(File::new(PathBuf::from(path)));
-    let parsed = input
-        .make_playable_async(get_codec_registry(), get_probe())
-        .await;
-    parsed.map_err(|error| {
-        tracing::error!(sound.path = ?path, %error, "a prepared sound cannot be read");
+/// Parses a prepared sound, before anything else is touched. It is in memory: nothing blocks here,
+/// nor on songbird's threads, which many guilds share.
+fn parse(audio: &Prepared) -> Result<Input, VoiceError> {
+    let raw = LiveInput::Raw(AudioStream {
+        input: Box::new(Cursor::new(audio.ogg.clone())),
+    });
+    let parsed = raw.promote(get_codec_registry(), get_probe());
+    let parsed = parsed.map_err(|error| {
+        tracing::error!(%error, "a prepared sound cannot be read");
         VoiceError::Unreadable
-    })
+    })?;
+    Ok(Input::Live(parsed, None))
 }
 
 /// Why a join failed, in the domain's words.

@@ -87,7 +87,8 @@ pub trait Voice: Send + Sync {
     /// # Errors
     /// [`VoiceError`]; there is no connection then.
     async fn join(&self, guild: GuildId, channel: ChannelId) -> Result<Line, VoiceError>;
-    /// Plays on the connection and returns once the first packets are on their way.
+    /// Plays on the connection and returns once the first packets are on their way. What would
+    /// clip at this volume, together with what else plays, plays that much quieter.
     ///
     /// # Errors
     /// [`VoiceError`]; what played before goes on unless it was to end.
@@ -98,7 +99,7 @@ pub trait Voice: Send + Sync {
         volume: Volume,
         others: Others,
     ) -> Result<Started, VoiceError>;
-    /// Sets the volume of what plays.
+    /// Sets the volume of what plays, as far as that does not clip.
     async fn set_volume(&self, guild: GuildId, volume: Volume);
     /// Ends what plays; nothing happens where nothing does.
     async fn stop(&self, guild: GuildId);

@@ -154,17 +154,14 @@ impl Actor {
                 self.leave();
             }
             Command::Settings(settings) => {
-                if settings.volume != self.settings.volume {
-                    self.parts
-                        .voice
-                        .set_volume(self.guild, settings.volume)
-                        .await;
-                }
                 self.settings = settings;
+                self.level().await;
             }
             Command::Look => {}
             Command::Ended(number) => {
                 self.tracks.retain(|track| track.number != number);
+                // What goes on has more room now.
+                self.level().await;
                 self.advance();
             }
             Command::Lost(number, lost) => self.lost(number, lost),
@@ -414,6 +411,11 @@ impl Actor {
         for waiting in self.waiting.drain(..) {
             waiting.refuse(reason);
         }
+    }
+
+    async fn level(&self) {
+        let volume = self.settings.volume;
+        self.parts.voice.set_volume(self.guild, volume).await;
     }
 
     /// Ends what plays, and what is about to.

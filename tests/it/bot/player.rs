@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use discord_sim::Utterance;
 use yuri::domain::player::State;
 use yuri::domain::settings::{Mode, Volume};
 use yuri::ids::RoleId;
 
 use super::stage::{ADA, BEN, GUILD, LOUNGE, PATIENCE, Stage};
+use crate::audio::strength;
 use crate::support::child::voice_test;
 
 voice_test! {
@@ -86,6 +88,64 @@ voice_test! {
         stage.until_player(|player| player.playing.is_empty()).await;
         assert_eq!(stage.log().await.len(), 2);
         stage.stop().await.shutdown().await;
+    }
+}
+
+/// Checks that nothing but a tone of 440 Hz is heard from 0.6 to 1.4 seconds, not even a trace of
+/// what clipping adds; answers its amplitude, where 1 is full scale.
+fn pure_tone(heard: &Utterance) -> f64 {
+    let samples: Vec<f32> = heard
+        .audio()
+        .samples
+        .iter()
+        .map(|it| f32::from(*it) / 32_768.0)
+        .collect();
+    let middle = &samples[57_600..134_400];
+    let tone = strength(middle, 0, 440.0);
+    let energy = middle
+        .iter()
+        .map(|sample| f64::from(*sample).powi(2))
+        .sum::<f64>();
+    let mean = energy / f64::from(u32::try_from(middle.len()).unwrap());
+    let other = (1.0 - tone.powi(2) / 2.0 / mean).abs();
+    assert!(other < 0.000_5, "{other} of the energy is something else");
+    tone
+}
+
+voice_test! {
+    async fn nothing_clips_at_any_volume_nor_together() {
+        // So loud that two are too much already.
+        let stage = Stage::start_with(&[("YURI_SOUNDS__LOUDNESS_LUFS", "-5")]).await;
+        let alone = stage.heard_tone(0).await;
+        assert!((0.5..0.7).contains(&alone), "{alone}");
+        stage.choose(|settings| settings.volume = Volume::new(200).unwrap()).await;
+        let loud = stage.heard_tone(1).await;
+        assert!((0.8..0.9).contains(&loud), "{loud}");
+
+        stage.choose(|settings| settings.mode = Mode::Overlap).await;
+        for _ in 0..3 {
+            stage.play(ADA, "tone-opus").await;
+        }
+        let together = stage.sim.wait_utterance(GUILD, 2, PATIENCE).await.unwrap();
+        let amplitude = pure_tone(&together);
+        assert!(amplitude < 0.9, "{amplitude}");
+        assert!(together.audio().peak() < 30_500, "{}", together.audio().peak());
+        stage.until_player(|player| player.playing.is_empty()).await;
+        stage.stop().await.shutdown().await;
+    }
+}
+
+impl Stage {
+    /// Plays a tone alone; answers its amplitude.
+    async fn heard_tone(&self, number: usize) -> f64 {
+        self.play(ADA, "tone-opus").await;
+        let heard = self
+            .sim
+            .wait_utterance(GUILD, number, PATIENCE)
+            .await
+            .unwrap();
+        self.until_player(|player| player.playing.is_empty()).await;
+        pure_tone(&heard)
     }
 }
 

@@ -1,12 +1,13 @@
 //! What is heard in the voice channel.
 
+use std::fs;
 use std::time::Duration;
 
 use discord_sim::Utterance;
 use yuri::ids::GuildId;
 
 use super::stage::{ADA, BEN, GUILD, LOUNGE, PATIENCE, STUDIO, Stage, TONES};
-use crate::audio::fixture;
+use crate::audio::{fixture, packets};
 use crate::support::child::voice_test;
 
 /// Two seconds of a 440 Hz sine, as loud as every sound, without a hole.
@@ -57,6 +58,20 @@ voice_test! {
         }
         assert_eq!(stage.log().await.len(), tones.len());
         assert_eq!(stage.sim.heard(GUILD).decrypt_failures, 0);
+        stage.stop().await.shutdown().await;
+    }
+}
+
+voice_test! {
+    async fn what_was_prepared_is_sent_as_it_is() {
+        let stage = Stage::start().await;
+        stage.play(ADA, "tone.mp3").await;
+        let heard = stage.sim.wait_utterance(GUILD, 0, PATIENCE).await.unwrap();
+        let cache = stage.app.config.data_dir.join("cache");
+        let path = fs::read_dir(cache).unwrap().next().unwrap().unwrap().path();
+        let prepared = packets(&fs::read(path).unwrap());
+        let sent: Vec<_> = heard.frames.iter().map(|frame| frame.opus.to_vec()).collect();
+        assert_eq!(sent, prepared);
         stage.stop().await.shutdown().await;
     }
 }
