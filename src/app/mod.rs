@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::audio::{self, Level, Transcoder};
-use crate::bot::Bot;
+use crate::bot::{self, Bot};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, OpenError};
@@ -22,6 +22,7 @@ use crate::domain::ingest::Ingest;
 use crate::domain::library::Library;
 use crate::domain::limits::Limits;
 use crate::domain::login::Login;
+use crate::domain::occasions::Occasions;
 use crate::domain::play_log::PlayLog;
 use crate::domain::player::Player;
 use crate::domain::settings::Settings;
@@ -73,6 +74,10 @@ pub struct App {
     pub login: Login,
     /// The one way a sound is played.
     pub player: Arc<Player>,
+    /// What each guild has chosen.
+    pub settings: Arc<Settings>,
+    /// What is heard without a command.
+    pub occasions: Arc<Occasions>,
     /// Key of the cookie that binds a login to its browser.
     pub cookie_key: Secret,
     play_log: PlayLog,
@@ -140,32 +145,41 @@ impl App {
             db.clone(),
             clock.clone(),
         );
+        let settings = Arc::new(Settings::new(db.clone()));
         let player = Arc::new(Player::new(
             db.clone(),
             Arc::clone(&guilds),
             Arc::clone(&library),
             transcoder,
-            Arc::new(Settings::new(db.clone())),
+            Arc::clone(&settings),
             voice,
             config.discord.voice_settle,
             play_log.clone(),
             clock.clone(),
         ));
+        let limits = Limits::new(config.limits.burst, config.limits.refill, &clock);
+        let limits = Arc::new(limits);
+        let occasions = Arc::new(Occasions::new(
+            db.clone(),
+            Arc::clone(&library),
+            Arc::clone(&settings),
+            Arc::clone(&player),
+            Arc::clone(&limits),
+            clock.clone(),
+        ));
         Ok(Arc::new(Self {
-            limits: Arc::new(Limits::new(
-                config.limits.burst,
-                config.limits.refill,
-                &clock,
-            )),
             config,
             clock,
             db,
             library,
             ingest,
             guilds,
+            limits,
             tokens,
             login,
             player,
+            settings,
+            occasions,
             cookie_key,
             play_log,
             bot,
@@ -177,6 +191,18 @@ impl App {
         self.bot.is_some()
     }
 
+    /// What the bot's commands and events work on.
+    pub fn bot_parts(&self) -> bot::Parts {
+        bot::Parts {
+            player: Arc::clone(&self.player),
+            library: Arc::clone(&self.library),
+            settings: Arc::clone(&self.settings),
+            occasions: Arc::clone(&self.occasions),
+            limits: Arc::clone(&self.limits),
+            db: self.db.clone(),
+        }
+    }
+
     /// Starts what runs by itself: the bot, the preparing of sounds, and the regular writing and
     /// cleaning.
     pub fn start(self: &Arc<Self>) -> Running {
@@ -185,10 +211,9 @@ impl App {
         let (ingest, until) = (Arc::clone(&self.ingest), stopped.clone());
         tasks.push(tokio::spawn(async move { ingest.run(until).await }));
         if let Some(bot) = self.bot.clone() {
-            let (player, library) = (Arc::clone(&self.player), Arc::clone(&self.library));
-            let (db, limits) = (self.db.clone(), Arc::clone(&self.limits));
+            let parts = self.bot_parts();
             tasks.push(tokio::spawn(async move {
-                if let Err(error) = bot.run(player, library, db, limits, stopped).await {
+                if let Err(error) = bot.run(parts, stopped).await {
                     tracing::error!(%error, "the bot has stopped; everything else goes on");
                 }
             }));

@@ -58,6 +58,7 @@ pub(super) async fn run(
     source: File,
     output: File,
 ) -> io::Result<Ending> {
+    let deadline = clock.monotonic() + patience;
     let mut child = Command::new(program)
         .arg("decode-worker")
         // The environment holds secrets that a decoder has no use for.
@@ -70,7 +71,6 @@ pub(super) async fn run(
         .spawn()?;
     let fed = feed(child.stdin.take(), order, source);
     let work = async { tokio::join!(fed, wait(&mut child)) };
-    let deadline = clock.monotonic() + patience;
     let (fed, ended) = tokio::select! {
         both = work => both,
         () = clock.sleep_until(deadline) => {

@@ -16,9 +16,10 @@ use serenity::model::user::CurrentUser;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::discord::rest::Member;
 use crate::discord::user_tag;
 use crate::domain::guilds::{BotUser, Gateway, Guild, MissingRight};
-use crate::ids::{ChannelId, GuildId, UserId};
+use crate::ids::{ChannelId, GuildId, RoleId, UserId};
 
 /// What a guild is called that has been out of order ever since we started.
 const UNKNOWN_NAME: &str = "(unavailable)";
@@ -242,4 +243,19 @@ pub(super) fn from_discord(guild: discord::GuildId) -> Option<GuildId> {
 /// A discriminator as Discord writes it: four digits, or nothing.
 pub(super) fn discriminator(number: Option<NonZeroU16>) -> String {
     number.map_or_else(String::new, |number| format!("{number:04}"))
+}
+
+/// A member as Discord describes them beside what they do.
+pub(super) fn describe(member: &serenity::model::guild::Member) -> Member {
+    let until = member.communication_disabled_until;
+    Member {
+        timed_out_until_ms: until.map(|until| until.unix_timestamp().saturating_mul(1_000)),
+        roles: roles(&member.roles),
+    }
+}
+
+/// Roles' ids as we take them.
+pub(super) fn roles(roles: &[discord::RoleId]) -> Vec<RoleId> {
+    let ids = roles.iter().map(|role| RoleId::try_from(role.get()));
+    ids.filter_map(Result::ok).collect()
 }

@@ -18,8 +18,11 @@ use serenity::model::voice::VoiceState;
 use tokio::time::sleep;
 
 use super::commands;
-use super::directory::{Directory, from_discord};
+use super::directory::{Directory, describe, discriminator, from_discord};
+use crate::discord::user_tag;
+use crate::domain::occasions::{Occasions, Seat, VoiceChange};
 use crate::domain::player::Player;
+use crate::ids;
 
 /// How long the guilds may take to come in before the bot counts as ready without them.
 const GUILDS_PATIENCE: Duration = Duration::from_secs(5);
@@ -35,6 +38,7 @@ const REGISTER_AGAIN: [Duration; 4] = [
 pub(super) struct Events {
     directory: Arc<Directory>,
     player: Arc<Player>,
+    occasions: Arc<Occasions>,
     /// Whether this process has registered the commands, or is about to.
     has_registered: Arc<AtomicBool>,
 }
@@ -43,11 +47,13 @@ impl Events {
     pub(super) fn new(
         directory: Arc<Directory>,
         player: Arc<Player>,
+        occasions: Arc<Occasions>,
         has_registered: Arc<AtomicBool>,
     ) -> Self {
         Self {
             directory,
             player,
+            occasions,
             has_registered,
         }
     }
@@ -102,14 +108,42 @@ impl EventHandler for Events {
         self.directory.own_voice_changed();
     }
 
-    async fn voice_state_update(&self, _: Context, _: Option<VoiceState>, new: VoiceState) {
+    async fn voice_state_update(&self, _: Context, old: Option<VoiceState>, new: VoiceState) {
         if self.directory.is_bot(new.user_id) {
             self.directory.own_voice_changed();
         }
         if let Some(guild) = new.guild_id.and_then(from_discord) {
             self.player.voice_changed(guild);
+            if let Some(change) = voice_change(guild, old.as_ref(), &new) {
+                self.occasions.voice_changed(change).await;
+            }
         }
     }
+}
+
+/// What a person has done in voice; `None` for bots.
+fn voice_change(
+    guild: ids::GuildId,
+    old: Option<&VoiceState>,
+    new: &VoiceState,
+) -> Option<VoiceChange> {
+    let member = new.member.as_ref().filter(|member| !member.user.bot)?;
+    let seat = |state: &VoiceState| {
+        let channel = state.channel_id?.get();
+        Some(Seat {
+            channel: ids::ChannelId::try_from(channel).ok()?,
+            is_muted: state.self_mute && !state.self_deaf,
+        })
+    };
+    let user = &member.user;
+    Some(VoiceChange {
+        guild,
+        user: ids::UserId::try_from(user.id.get()).ok()?,
+        user_tag: user_tag(&user.name, &discriminator(user.discriminator)),
+        member: describe(member),
+        before: old.and_then(seat),
+        now: seat(new),
+    })
 }
 
 /// Registers the slash commands, which replaces those of earlier versions; until it succeeds
@@ -127,4 +161,48 @@ async fn register(http: Arc<Http>, has_registered: Arc<AtomicBool>) {
     }
     // The next session tries again.
     has_registered.store(false, Ordering::Release);
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn state(channel: Option<&str>, mute: bool, deaf: bool, bot: bool) -> VoiceState {
+        let user =
+            json!({"id": "5", "username": "ada", "discriminator": "0", "avatar": null, "bot": bot});
+        let member: Value = json!({
+            "user": user, "roles": ["8"], "joined_at": null, "deaf": false, "mute": false, "flags": 0,
+            "communication_disabled_until": "2019-04-06T18:48:02Z",
+        });
+        serde_json::from_value(json!({
+            "guild_id": "7", "channel_id": channel, "user_id": "5", "member": member,
+            "session_id": "s", "deaf": false, "mute": false, "self_deaf": deaf, "self_mute": mute,
+            "self_video": false, "suppress": false, "request_to_speak_timestamp": null,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn what_people_do_in_voice_is_told_and_what_bots_do_is_not() {
+        let guild = ids::GuildId::try_from(7).unwrap();
+        let channel = ids::ChannelId::try_from(9).unwrap();
+        let seat = |is_muted| Some(Seat { channel, is_muted });
+        let open = state(Some("9"), false, false, false);
+        let change = |old: Option<&VoiceState>, new| voice_change(guild, old, &new);
+
+        let muted = change(Some(&open), state(Some("9"), true, false, false)).unwrap();
+        assert_eq!((muted.before, muted.now), (seat(false), seat(true)));
+        assert_eq!((muted.user.get(), muted.user_tag.as_str()), (5, "ada"));
+        assert_eq!(muted.member.timed_out_until_ms, Some(1_554_576_482_000));
+        assert_eq!(muted.member.roles, [ids::RoleId::try_from(8).unwrap()]);
+        // Whoever deafens is muted by that, and means something else.
+        let deafened = change(Some(&open), state(Some("9"), true, true, false)).unwrap();
+        assert_eq!(deafened.now, seat(false));
+        let left = change(Some(&open), state(None, false, false, false)).unwrap();
+        assert_eq!((left.before, left.now), (seat(false), None));
+        assert_eq!(change(None, open.clone()).unwrap().before, None);
+        assert!(change(None, state(Some("9"), false, false, true)).is_none());
+    }
 }

@@ -28,7 +28,9 @@ use crate::db::Db;
 use crate::domain::guilds::Gateway;
 use crate::domain::library::Library;
 use crate::domain::limits::Limits;
+use crate::domain::occasions::Occasions;
 use crate::domain::player::Player;
+use crate::domain::settings::Settings;
 use crate::domain::voice::Voice;
 use crate::secret::Secret;
 use commands::Data;
@@ -58,6 +60,23 @@ pub enum BotError {
     /// Discord does not give this application the events that we ask for.
     #[error("Discord refuses the intents of the bot")]
     Intents,
+}
+
+/// What commands and events work on.
+#[derive(Clone)]
+pub struct Parts {
+    /// The one way a sound is played.
+    pub player: Arc<Player>,
+    /// The operator's sounds.
+    pub library: Arc<Library>,
+    /// What each guild has chosen.
+    pub settings: Arc<Settings>,
+    /// What is heard without a command.
+    pub occasions: Arc<Occasions>,
+    /// What members may ask for, by commands and otherwise.
+    pub limits: Arc<Limits>,
+    /// Rows.
+    pub db: Db,
 }
 
 /// The bot, connected or not.
@@ -109,10 +128,7 @@ impl Bot {
     /// logged and tried again, after 5 seconds at first and 5 minutes at most.
     pub async fn run(
         self: Arc<Self>,
-        player: Arc<Player>,
-        library: Arc<Library>,
-        db: Db,
-        limits: Arc<Limits>,
+        parts: Parts,
         mut stop: watch::Receiver<bool>,
     ) -> Result<(), BotError> {
         let token = self.token.as_ref().ok_or(BotError::NoToken)?;
@@ -120,10 +136,7 @@ impl Bot {
         loop {
             let started = Instant::now();
             let data = Data {
-                player: Arc::clone(&player),
-                library: Arc::clone(&library),
-                db: db.clone(),
-                limits: Arc::clone(&limits),
+                parts: parts.clone(),
                 prefix: self.prefix.clone(),
             };
             let mut client = tokio::select! {
@@ -187,6 +200,7 @@ impl Bot {
         let events = Events::new(
             Arc::clone(&self.directory),
             Arc::clone(&data.player),
+            Arc::clone(&data.occasions),
             Arc::clone(&self.has_registered),
         );
         let framework = Framework::builder()

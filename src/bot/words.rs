@@ -1,32 +1,9 @@
 //! What the bot says, in the guild's language. Texts are written in English where they arise and
 //! looked up here; what has no translation stays English.
 
-/// A language that the bot speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Language {
-    /// For everybody else.
-    English,
-    /// For guilds whose language is German.
-    German,
-}
+use crate::domain::settings::Language;
 
 impl Language {
-    /// The language of a guild with this locale of Discord's, such as `de` or `en-US`.
-    pub(super) fn of(locale: Option<&str>) -> Self {
-        match locale.and_then(|locale| locale.split('-').next()) {
-            Some("de") => Self::German,
-            _ => Self::English,
-        }
-    }
-
-    /// What Discord calls it, unless it is the one that texts are written in.
-    pub(super) fn code(self) -> Option<&'static str> {
-        match self {
-            Self::English => None,
-            Self::German => Some("de"),
-        }
-    }
-
     /// A text in this language, each `{}` replaced by the next of `parts`.
     pub(super) fn say(self, text: &str, parts: &[&str]) -> String {
         let template = match self {
@@ -54,6 +31,10 @@ fn german(text: &str) -> &str {
 
 /// By the English text, in byte order.
 const GERMAN: &[(&str, &str)] = &[
+    (
+        "**{}** announces you from now on",
+        "ab jetzt kündigt dich **{}** an",
+    ),
     (
         "Use a command, or mention me with one or with the name of a sound: `@{} tada`",
         "Nimm einen Befehl, oder erwähne mich mit einem oder mit dem Namen eines Sounds: `@{} tada`",
@@ -85,6 +66,22 @@ const GERMAN: &[(&str, &str)] = &[
         "er wurde gestoppt, bevor er begann",
     ),
     (
+        "muting and unmuting at once plays **{}** from now on",
+        "wenn du dich kurz stummschaltest, spielt ab jetzt **{}**",
+    ),
+    (
+        "muting and unmuting at once plays any sound from now on",
+        "wenn du dich kurz stummschaltest, spielt ab jetzt irgendein Sound",
+    ),
+    (
+        "muting and unmuting plays nothing from now on",
+        "wenn du dich kurz stummschaltest, spielt ab jetzt nichts",
+    ),
+    (
+        "nothing announces you from now on",
+        "ab jetzt kündigt dich nichts an",
+    ),
+    (
         "nothing has been played here yet",
         "hier wurde noch nichts gespielt",
     ),
@@ -94,6 +91,7 @@ const GERMAN: &[(&str, &str)] = &[
         "eine deiner Rollen darf keine Sounds spielen",
     ),
     ("rate limit exceed", "nicht so schnell, warte einen Moment"),
+    ("sound was not found", "diesen Sound gibt es nicht"),
     (
         "that is not how this command is used, see `/help`",
         "so wird dieser Befehl nicht benutzt, sieh in `/help` nach",

@@ -9,16 +9,34 @@ use crate::ids::{GuildId, RoleId};
 /// A guild's row as it is kept; `domain::settings` gives the numbers their meaning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
+    /// The columns.
+    pub columns: Columns,
+    /// Roles of which a member needs one to play; none: everybody may.
+    pub dj_roles: Vec<RoleId>,
+    /// Roles that may not play.
+    pub blocked_roles: Vec<RoleId>,
+}
+
+/// The columns of `guilds`, but for the id.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = guilds, treat_none_as_null = true)]
+pub struct Columns {
     /// 0: replace, 1: queue, 2: overlap.
     pub mode: i16,
     /// Percent.
     pub volume: i16,
     /// Seconds; `None`: the bot stays.
     pub leave_after_s: Option<i32>,
-    /// Roles of which a member needs one to play; none: everybody may.
-    pub dj_roles: Vec<RoleId>,
-    /// Roles that may not play.
-    pub blocked_roles: Vec<RoleId>,
+    /// `en` or `de`.
+    pub language: Option<String>,
+    /// What commands in messages begin with.
+    pub prefix: Option<String>,
+    /// Whether entrance sounds are played.
+    pub entrances: bool,
+    /// Whether muting and unmuting plays a sound.
+    pub fast_trigger: bool,
+    /// Whether the bot joins ahead of a play.
+    pub early_join: bool,
 }
 
 /// How `guild_roles.kind` is written.
@@ -30,12 +48,12 @@ const BLOCKED: i16 = 1;
 /// # Errors
 /// The database's.
 pub fn find(conn: &mut AnyConnection, guild: GuildId) -> QueryResult<Option<Row>> {
-    let row: Option<(i16, i16, Option<i32>)> = guilds::table
+    let row = guilds::table
         .find(guild.to_db())
-        .select((guilds::mode, guilds::volume, guilds::leave_after_s))
+        .select(Columns::as_select())
         .first(conn)
         .optional()?;
-    let Some((mode, volume, leave_after_s)) = row else {
+    let Some(columns) = row else {
         return Ok(None);
     };
     let roles: Vec<(i64, i16)> = guild_roles::table
@@ -48,9 +66,7 @@ pub fn find(conn: &mut AnyConnection, guild: GuildId) -> QueryResult<Option<Row>
         fitting.map(|(id, _)| RoleId::from_db(*id)).collect()
     };
     Ok(Some(Row {
-        mode,
-        volume,
-        leave_after_s,
+        columns,
         dj_roles: of_kind(DJ),
         blocked_roles: of_kind(BLOCKED),
     }))
@@ -63,17 +79,12 @@ pub fn find(conn: &mut AnyConnection, guild: GuildId) -> QueryResult<Option<Row>
 /// The database's.
 pub fn upsert(conn: &mut AnyConnection, guild: GuildId, row: &Row) -> QueryResult<()> {
     let id = guild.to_db();
-    let values = (
-        guilds::mode.eq(row.mode),
-        guilds::volume.eq(row.volume),
-        guilds::leave_after_s.eq(row.leave_after_s),
-    );
     let known = diesel::update(guilds::table.find(id))
-        .set(values)
+        .set(&row.columns)
         .execute(conn)?;
     if known == 0 {
         diesel::insert_into(guilds::table)
-            .values((guilds::id.eq(id), values))
+            .values((guilds::id.eq(id), &row.columns))
             .execute(conn)?;
     }
     diesel::delete(guild_roles::table.filter(guild_roles::guild_id.eq(id))).execute(conn)?;

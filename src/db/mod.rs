@@ -7,6 +7,7 @@ pub mod plays;
 mod schema;
 pub mod sound_files;
 pub mod tokens;
+pub mod user_sounds;
 pub mod users;
 
 use std::fs::{self, File};

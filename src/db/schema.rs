@@ -111,6 +111,30 @@ diesel::table! {
         volume -> SmallInt,
         /// How long the bot stays alone in a channel, in seconds; none: for ever.
         leave_after_s -> Nullable<Integer>,
+        /// `en` or `de`; none: the one that Discord knows.
+        language -> Nullable<Text>,
+        /// What commands in messages begin with; none: there are no such commands.
+        prefix -> Nullable<Text>,
+        /// Whether entrance sounds are played.
+        entrances -> Bool,
+        /// Whether muting and unmuting plays a sound.
+        fast_trigger -> Bool,
+        /// Whether the bot joins ahead of a play.
+        early_join -> Bool,
+    }
+}
+
+diesel::table! {
+    /// What members have chosen to be heard when they do something in voice.
+    user_sounds (user_id, occasion) {
+        /// The member.
+        user_id -> BigInt,
+        /// 0: fast trigger, 1: entrance.
+        occasion -> SmallInt,
+        /// 0: nothing, 1: any sound, 2: the one that is named.
+        choice -> SmallInt,
+        /// Its name without its extension.
+        sound -> Nullable<Text>,
     }
 }
 

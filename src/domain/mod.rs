@@ -6,6 +6,7 @@ pub mod ingest;
 pub mod library;
 pub mod limits;
 pub mod login;
+pub mod occasions;
 pub mod play_log;
 pub mod player;
 pub mod settings;

@@ -80,6 +80,34 @@ impl Volume {
     }
 }
 
+/// A language that the bot speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// For everybody else.
+    English,
+    /// For guilds whose language is German.
+    German,
+}
+
+impl Language {
+    /// The language of a locale of Discord's, such as `de` or `en-US`; English where it is none of
+    /// the others.
+    pub fn of(locale: Option<&str>) -> Self {
+        match locale.and_then(|locale| locale.split('-').next()) {
+            Some("de") => Self::German,
+            _ => Self::English,
+        }
+    }
+
+    /// Its code of ISO 639-1.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::German => "de",
+        }
+    }
+}
+
 /// What a guild has chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GuildSettings {
@@ -93,6 +121,16 @@ pub struct GuildSettings {
     pub dj_roles: Vec<RoleId>,
     /// Roles that may not play, whatever other roles their members have.
     pub blocked_roles: Vec<RoleId>,
+    /// What the bot answers in; `None`: in the guild's own language, as Discord knows it.
+    pub language: Option<Language>,
+    /// What commands in messages begin with; `None`: there are no such commands.
+    pub prefix: Option<String>,
+    /// Whether members' entrance sounds are played.
+    pub has_entrances: bool,
+    /// Whether a member who mutes and unmutes at once plays a sound.
+    pub has_fast_trigger: bool,
+    /// Whether the bot joins as soon as a play is likely to follow.
+    pub joins_early: bool,
 }
 
 impl Default for GuildSettings {
@@ -103,6 +141,11 @@ impl Default for GuildSettings {
             leave_after: Some(LEAVE_AFTER),
             dj_roles: Vec::new(),
             blocked_roles: Vec::new(),
+            language: None,
+            prefix: None,
+            has_entrances: true,
+            has_fast_trigger: true,
+            joins_early: false,
         }
     }
 }
@@ -124,23 +167,45 @@ impl GuildSettings {
     }
 
     fn from_row(row: guilds::Row) -> Self {
-        let volume = u16::try_from(row.volume).ok().and_then(Volume::new);
-        let leave_after = row.leave_after_s.map(|s| u64::try_from(s).unwrap_or(0));
+        let guilds::Columns {
+            mode,
+            volume,
+            leave_after_s,
+            language,
+            prefix,
+            entrances,
+            fast_trigger,
+            early_join,
+        } = row.columns;
+        let volume = u16::try_from(volume).ok().and_then(Volume::new);
+        let leave_after = leave_after_s.map(|s| u64::try_from(s).unwrap_or(0));
         Self {
-            mode: Mode::from_db(row.mode),
+            mode: Mode::from_db(mode),
             volume: volume.unwrap_or(Volume::FULL),
             leave_after: leave_after.map(Duration::from_secs),
             dj_roles: row.dj_roles,
             blocked_roles: row.blocked_roles,
+            language: language.map(|code| Language::of(Some(&code))),
+            prefix,
+            has_entrances: entrances,
+            has_fast_trigger: fast_trigger,
+            joins_early: early_join,
         }
     }
 
     fn to_row(&self) -> guilds::Row {
         let leave_after_s = self.leave_after.map(|after| after.as_secs());
         guilds::Row {
-            mode: self.mode.to_db(),
-            volume: i16::try_from(self.volume.percent()).unwrap_or(i16::MAX),
-            leave_after_s: leave_after_s.map(|s| i32::try_from(s).unwrap_or(i32::MAX)),
+            columns: guilds::Columns {
+                mode: self.mode.to_db(),
+                volume: i16::try_from(self.volume.percent()).unwrap_or(i16::MAX),
+                leave_after_s: leave_after_s.map(|s| i32::try_from(s).unwrap_or(i32::MAX)),
+                language: self.language.map(|language| language.code().to_owned()),
+                prefix: self.prefix.clone(),
+                entrances: self.has_entrances,
+                fast_trigger: self.has_fast_trigger,
+                early_join: self.joins_early,
+            },
             dj_roles: self.dj_roles.clone(),
             blocked_roles: self.blocked_roles.clone(),
         }

@@ -12,9 +12,9 @@ use serenity::model::application::ButtonStyle;
 
 use super::{Context, Data, Said, asker, describe, log_failure, say};
 use crate::bot::directory::from_discord;
-use crate::bot::words::Language;
 use crate::domain::library::{Library, Order};
 use crate::domain::player::Asker;
+use crate::domain::settings::Language;
 use crate::error::Error;
 
 /// Buttons in a row, and rows of sounds; Discord's fifth row is for the panel itself.
@@ -49,7 +49,7 @@ pub(super) async fn board(ctx: Context<'_>) -> Result<(), Failed> {
         return say(&ctx, Ok(Said::plain("there are no sounds yet"))).await;
     }
     let reply = CreateReply::default()
-        .content(panel.text(super::language(&ctx)))
+        .content(panel.text(super::language(&ctx).await))
         .components(panel.rows)
         .reply(true);
     ctx.send(reply).await.map(drop)
@@ -146,7 +146,9 @@ async fn pressed(
     let http = ctx.serenity_context;
     let data = ctx.user_data;
     let button = press.data.custom_id.as_str();
-    let language = Language::of(press.guild_locale.as_deref());
+    let known = Language::of(press.guild_locale.as_deref());
+    let guild = press.guild_id.and_then(from_discord);
+    let language = data.language(guild, known).await;
     let asker = asker_of(data, press);
     if let (Some(page), Ok(_)) = (button.strip_prefix(TURN), &asker) {
         let panel = Panel::new(&data.library, page.parse().unwrap_or(0));

@@ -4,7 +4,7 @@ use poise::FrameworkContext;
 use serenity::Error as Failed;
 
 use super::{Context, Data, Said, acknowledge, language, say};
-use crate::bot::words::Language;
+use crate::domain::settings::Language;
 
 /// Say what I can do
 #[poise::command(
@@ -15,7 +15,7 @@ use crate::bot::words::Language;
 )]
 pub(super) async fn help(ctx: Context<'_>) -> Result<(), Failed> {
     acknowledge(&ctx).await?;
-    let said = overview(ctx.framework(), language(&ctx));
+    let said = overview(ctx.framework(), language(&ctx).await);
     say(&ctx, Ok(said)).await
 }
 
@@ -25,7 +25,7 @@ pub(super) fn overview(ctx: FrameworkContext<'_, Data, Failed>, language: Langua
     let lines = ctx.options.commands.iter().map(|command| {
         let translated = command.description_localizations.iter();
         let what = translated
-            .filter(|(locale, _)| Some(locale.as_ref()) == language.code())
+            .filter(|(locale, _)| locale.as_ref() == language.code())
             .map(|(_, description)| description)
             .next()
             .or(command.description.as_ref());

@@ -12,7 +12,7 @@ use super::help::overview;
 use super::play::started;
 use super::{Data, Said, log_failure, partial};
 use crate::bot::directory::from_discord;
-use crate::bot::words::Language;
+use crate::domain::settings::Language;
 use crate::error::Error;
 
 /// How messages are read.
@@ -20,12 +20,23 @@ pub(super) fn options() -> PrefixFrameworkOptions<Data, Failed> {
     PrefixFrameworkOptions {
         mention_as_prefix: true,
         dynamic_prefix: Some(|ctx| {
-            let prefix = ctx.framework.user_data.prefix.clone();
-            Box::pin(async move { Ok(prefix.map(Into::into)) })
+            let (data, guild) = (ctx.framework.user_data, ctx.guild_id);
+            Box::pin(async move { Ok(prefix(data, guild).await.map(Into::into)) })
         }),
         case_insensitive_commands: true,
         ..PrefixFrameworkOptions::default()
     }
+}
+
+/// What commands in a guild begin with, where the bot may read them at all.
+async fn prefix(data: &Data, guild: Option<GuildId>) -> Option<String> {
+    let usual = data.prefix.clone()?;
+    let chosen = match guild.and_then(from_discord) {
+        Some(guild) => data.settings.get(guild).await.ok(),
+        None => None,
+    };
+    let chosen = chosen.and_then(|settings| settings.prefix.clone());
+    Some(chosen.unwrap_or(usual))
 }
 
 /// A message for the bot that begins with no command: the name of a sound, or nothing.
@@ -35,7 +46,9 @@ pub(super) async fn not_a_command(
     content_start: u16,
 ) {
     let (discord, data) = (ctx.serenity_context, ctx.user_data);
-    let language = language_of(&discord.cache, message.guild_id);
+    let known = known_language(&discord.cache, message.guild_id);
+    let guild = message.guild_id.and_then(from_discord);
+    let language = data.language(guild, known).await;
     let text = message.content.get(usize::from(content_start)..);
     let said = match text.map(str::trim).unwrap_or_default() {
         "" => Ok(overview(ctx, language)),
@@ -67,7 +80,7 @@ async fn play(data: &Data, message: &Message, sound: &str) -> Result<Said, Error
 }
 
 /// The language of a guild as the gateway has told it.
-pub(super) fn language_of(cache: &Cache, guild: Option<GuildId>) -> Language {
+pub(super) fn known_language(cache: &Cache, guild: Option<GuildId>) -> Language {
     let guild = guild.and_then(|guild| cache.guild(guild));
     Language::of(guild.as_ref().map(|guild| guild.preferred_locale.as_str()))
 }

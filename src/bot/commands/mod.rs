@@ -5,9 +5,10 @@ mod board;
 mod help;
 mod look;
 mod mention;
+mod own;
 mod play;
 
-use std::future::{Ready, ready};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,20 +16,17 @@ use poise::{CreateReply, FrameworkError, FrameworkOptions};
 use serenity::builder::{
     AutocompleteChoice, CreateAllowedMentions, CreateAutocompleteResponse, CreateCommand,
 };
-
-use serenity::model::guild::{self, PartialMember};
+use serenity::model::guild::PartialMember;
 use serenity::model::user::User;
 
-use super::directory::{discriminator, from_discord};
-use super::words::Language;
-use crate::db::Db;
+use super::Parts;
+use super::directory::{describe, discriminator, from_discord, roles};
 use crate::discord::rest::Member;
 use crate::discord::user_tag;
-use crate::domain::library::Library;
-use crate::domain::limits::Limits;
-use crate::domain::player::{Asker, Player};
+use crate::domain::player::Asker;
+use crate::domain::settings::Language;
 use crate::error::Error;
-use crate::ids::{GuildId, RoleId, UserId};
+use crate::ids::{GuildId, UserId};
 
 /// Choices that Discord shows at most, and how long each may be.
 const CHOICES_MAX: usize = 25;
@@ -36,12 +34,17 @@ const CHOICE_CHARS_MAX: usize = 100;
 
 /// What the commands work on.
 pub(super) struct Data {
-    pub(super) player: Arc<Player>,
-    pub(super) library: Arc<Library>,
-    pub(super) db: Db,
-    pub(super) limits: Arc<Limits>,
+    pub(super) parts: Parts,
     /// What a message may begin with in place of a mention, if the bot may read it.
     pub(super) prefix: Option<String>,
+}
+
+impl Deref for Data {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
 }
 
 impl Data {
@@ -55,16 +58,28 @@ impl Data {
         user: &User,
         member: Option<Member>,
     ) -> Result<Asker, Error> {
-        let guild = guild.ok_or(Error::NOT_A_MEMBER)?;
-        let user = UserId::try_from(user.id.get()).map_err(|_| Error::NOT_A_MEMBER)?;
-        let charged = self.limits.charge(user);
+        let asker = identify(guild, user, member)?;
+        let charged = self.limits.charge(asker.user);
         charged.map_err(|budget| Error::Limited(Duration::from_millis(budget.reset_ms)))?;
-        Ok(Asker {
-            guild,
-            user,
-            member,
-        })
+        Ok(asker)
     }
+
+    /// The language that a guild has chosen, else the one that Discord knows.
+    async fn language(&self, guild: Option<GuildId>, known: Language) -> Language {
+        let Some(guild) = guild else { return known };
+        let settings = self.settings.get(guild).await;
+        let chosen = settings.ok().and_then(|settings| settings.language);
+        chosen.unwrap_or(known)
+    }
+}
+
+/// Somebody who does something in a guild.
+fn identify(guild: Option<GuildId>, user: &User, member: Option<Member>) -> Result<Asker, Error> {
+    Ok(Asker {
+        guild: guild.ok_or(Error::NOT_A_MEMBER)?,
+        user: UserId::try_from(user.id.get()).map_err(|_| Error::NOT_A_MEMBER)?,
+        member,
+    })
 }
 
 type Context<'a> = poise::Context<'a, Data, serenity::Error>;
@@ -90,12 +105,13 @@ fn commands() -> Vec<poise::Command<Data, serenity::Error>> {
     let mut commands = play::commands();
     commands.push(board::board());
     commands.extend(look::commands());
+    commands.extend(own::commands());
     commands.push(help::help());
     commands
 }
 
 /// Names for what has been typed so far.
-fn suggest(ctx: Context<'_>, partial: &str) -> Ready<CreateAutocompleteResponse> {
+async fn suggest(ctx: Context<'_>, partial: &str) -> CreateAutocompleteResponse {
     let fits = |name: &String| name.chars().count() <= CHOICE_CHARS_MAX;
     // A few more than are shown, for those that do not fit.
     let names = ctx.data().library.suggest(partial, 2 * CHOICES_MAX);
@@ -104,7 +120,25 @@ fn suggest(ctx: Context<'_>, partial: &str) -> Ready<CreateAutocompleteResponse>
         .filter(fits)
         .take(CHOICES_MAX)
         .map(AutocompleteChoice::from);
-    ready(CreateAutocompleteResponse::new().set_choices(choices.collect()))
+    CreateAutocompleteResponse::new().set_choices(choices.collect())
+}
+
+/// The same for somebody who is about to play one: the bot may be there by then.
+async fn suggest_to_play(ctx: Context<'_>, partial: &str) -> CreateAutocompleteResponse {
+    let guild = ctx.guild_id().and_then(from_discord);
+    let asker = identify(guild, ctx.author(), member(&ctx));
+    let player = Arc::clone(&ctx.data().player);
+    tokio::spawn(async move {
+        let joined = match asker {
+            Ok(asker) => player.expect_play(&asker).await,
+            Err(error) => Err(error),
+        };
+        // Nobody has asked for it yet: the play will say what is in the way.
+        if let Err(error) = joined {
+            tracing::debug!(?error, "the bot did not join early");
+        }
+    });
+    suggest(ctx, partial).await
 }
 
 /// Says that an answer will come, since joining takes longer than Discord waits for a first one.
@@ -118,7 +152,12 @@ async fn acknowledge(ctx: &Context<'_>) -> Result<(), serenity::Error> {
 
 /// Who used a command, as Discord describes them in it, charged for it.
 fn asker(ctx: &Context<'_>) -> Result<Asker, Error> {
-    let member = match ctx {
+    let guild = ctx.guild_id().and_then(from_discord);
+    ctx.data().admit(guild, ctx.author(), member(ctx))
+}
+
+fn member(ctx: &Context<'_>) -> Option<Member> {
+    match ctx {
         poise::Context::Application(application) => {
             application.interaction.member.as_deref().map(describe)
         }
@@ -126,17 +165,6 @@ fn asker(ctx: &Context<'_>) -> Result<Asker, Error> {
             let member = prefix.msg.member.as_ref();
             member.map(|member| partial(member))
         }
-    };
-    let guild = ctx.guild_id().and_then(from_discord);
-    ctx.data().admit(guild, ctx.author(), member)
-}
-
-/// A member as an interaction describes them.
-fn describe(member: &guild::Member) -> Member {
-    let until = member.communication_disabled_until;
-    Member {
-        timed_out_until_ms: until.map(|until| until.unix_timestamp().saturating_mul(1_000)),
-        roles: roles(&member.roles),
     }
 }
 
@@ -146,11 +174,6 @@ fn partial(member: &PartialMember) -> Member {
         timed_out_until_ms: None,
         roles: roles(&member.roles),
     }
-}
-
-fn roles(roles: &[serenity::model::id::RoleId]) -> Vec<RoleId> {
-    let ids = roles.iter().map(|role| RoleId::try_from(role.get()));
-    ids.filter_map(Result::ok).collect()
 }
 
 /// What the log calls the member.
@@ -163,13 +186,15 @@ fn tag_of(user: &User) -> String {
 }
 
 /// The language of the guild a command was used in.
-fn language(ctx: &Context<'_>) -> Language {
-    match ctx {
+async fn language(ctx: &Context<'_>) -> Language {
+    let known = match ctx {
         poise::Context::Application(application) => {
             Language::of(application.interaction.guild_locale.as_deref())
         }
-        poise::Context::Prefix(_) => mention::language_of(ctx.cache(), ctx.guild_id()),
-    }
+        poise::Context::Prefix(_) => mention::known_language(ctx.cache(), ctx.guild_id()),
+    };
+    let guild = ctx.guild_id().and_then(from_discord);
+    ctx.data().language(guild, known).await
 }
 
 /// Something to be said, in whatever language.
@@ -218,7 +243,7 @@ impl Said {
 
 /// Tells the member what came of a command.
 async fn say(ctx: &Context<'_>, result: Result<Said, Error>) -> Result<(), serenity::Error> {
-    let language = language(ctx);
+    let language = language(ctx).await;
     let text = match result {
         Ok(said) => said.in_language(language),
         Err(error) => {
@@ -276,7 +301,7 @@ async fn on_error(error: FrameworkError<'_, Data, serenity::Error>) {
         }
     };
     if let Some(ctx) = error.ctx() {
-        let text = language(&ctx).say(text, &[]);
+        let text = language(&ctx).await.say(text, &[]);
         let reply = CreateReply::default()
             .content(text)
             .ephemeral(true)
@@ -342,7 +367,7 @@ mod tests {
             .collect();
         let expected = [
             "play", "random", "stop", "skip", "volume", "join", "leave", "board", "queue",
-            "search", "list", "log", "stats", "help",
+            "search", "list", "log", "stats", "bind", "entrance", "help",
         ];
         assert_eq!(names, expected);
         for command in declared.as_array().unwrap() {

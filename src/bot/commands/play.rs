@@ -2,7 +2,7 @@
 
 use serenity::Error as Failed;
 
-use super::{Context, Data, Said, acknowledge, asker, escape, say, suggest, tag};
+use super::{Context, Data, Said, acknowledge, asker, escape, say, suggest_to_play, tag};
 use crate::domain::player::Play;
 use crate::domain::settings::Volume;
 use crate::error::Error;
@@ -23,7 +23,7 @@ async fn play(
     ctx: Context<'_>,
     #[description = "The sound's name"]
     #[description_localized("de", "Der Name des Sounds")]
-    #[autocomplete = "suggest"]
+    #[autocomplete = "suggest_to_play"]
     #[rest]
     sound: String,
 ) -> Result<(), Failed> {

@@ -268,6 +268,34 @@ impl Player {
         }
     }
 
+    /// Whether the bot is in a voice channel other than this one, and somebody with it.
+    pub fn is_heard_elsewhere(&self, guild: GuildId, than: Option<ChannelId>) -> bool {
+        let own = self
+            .parts
+            .voice
+            .channel(guild)
+            .filter(|own| Some(*own) != than);
+        own.is_some_and(|own| self.parts.guilds.gateway().has_listeners(guild, own))
+    }
+
+    /// Goes into the asker's voice channel because a play is likely to follow, where the guild
+    /// wants that and nobody is left behind.
+    ///
+    /// # Errors
+    /// As for [`play`](Self::play).
+    pub async fn expect_play(&self, asker: &Asker) -> Result<(), Error> {
+        let settings = self.settings.get(asker.guild).await?;
+        if !settings.joins_early {
+            return Ok(());
+        }
+        let channel = self.voice_channel(asker)?;
+        let own = self.parts.voice.channel(asker.guild);
+        if own == Some(channel) || self.is_heard_elsewhere(asker.guild, Some(channel)) {
+            return Ok(());
+        }
+        self.join(asker).await.map(drop)
+    }
+
     /// The player of a guild; the caller has checked that the asker may see it.
     ///
     /// # Errors

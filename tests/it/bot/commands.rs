@@ -74,12 +74,12 @@ async fn commands_are_declared_and_complete_names() {
         .map(|command| command["name"].clone())
         .collect();
     let expected = [
-        "board", "help", "join", "leave", "list", "log", "play", "queue", "random", "search",
-        "skip", "stats", "stop", "volume",
+        "bind", "board", "entrance", "help", "join", "leave", "list", "log", "play", "queue",
+        "random", "search", "skip", "stats", "stop", "volume",
     ];
     assert_eq!(names, expected);
-    assert_eq!(commands[6]["options"][0]["name"], "sound");
-    assert_eq!(commands[6]["options"][0]["autocomplete"], true);
+    assert_eq!(commands[8]["options"][0]["name"], "sound");
+    assert_eq!(commands[8]["options"][0]["autocomplete"], true);
     for command in &commands {
         assert!(
             command["description_localizations"]["de"].is_string(),
@@ -157,6 +157,8 @@ async fn help_names_every_command() {
     `/list` List all sounds
     `/log` Show what was played last
     `/stats` Show what is played most
+    `/bind` Choose what plays when you mute and unmute at once
+    `/entrance` Choose what plays when you come into a voice channel
     `/help` Say what I can do
     ");
     stage.stop().await.shutdown().await;

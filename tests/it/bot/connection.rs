@@ -108,22 +108,8 @@ async fn a_refused_token_ends_the_bot_at_once() {
     assert!(bot.gateway().guilds().is_none());
     assert!(!bot.gateway().is_connected());
     let (_stop, stopped) = watch::channel(false);
-    let (player, library) = (
-        Arc::clone(&stage.app.player),
-        Arc::clone(&stage.app.library),
-    );
-    let ended = timeout(
-        PATIENCE,
-        bot.run(
-            player,
-            library,
-            stage.app.db.clone(),
-            Arc::clone(&stage.app.limits),
-            stopped,
-        ),
-    )
-    .await
-    .expect("an end");
+    let ended = timeout(PATIENCE, bot.run(stage.app.bot_parts(), stopped)).await;
+    let ended = ended.expect("an end");
     assert!(matches!(ended, Err(BotError::InvalidToken)), "{ended:?}");
     stage.stop().await.shutdown().await;
 }
@@ -136,17 +122,7 @@ async fn discord_out_of_reach_is_waited_for_and_can_be_stopped() {
     config.connect_to = Some(([127, 0, 0, 1], 9).into());
     let bot = Arc::new(Bot::new(&config, yuri::discord::client(&config).unwrap()));
     let (stop, stopped) = watch::channel(false);
-    let (player, library) = (
-        Arc::clone(&stage.app.player),
-        Arc::clone(&stage.app.library),
-    );
-    let running = tokio::spawn(Arc::clone(&bot).run(
-        player,
-        library,
-        stage.app.db.clone(),
-        Arc::clone(&stage.app.limits),
-        stopped,
-    ));
+    let running = tokio::spawn(Arc::clone(&bot).run(stage.app.bot_parts(), stopped));
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(!running.is_finished());
     stop.send(true).unwrap();

@@ -4,6 +4,7 @@ mod board;
 mod commands;
 mod connection;
 mod messages;
+mod occasions;
 mod player;
 mod stage;
 mod unplayable;

@@ -1,5 +1,6 @@
 //! The database, the same tests on both backends.
 
+mod guilds;
 mod plays;
 mod sound_files;
 mod tokens;
