@@ -13,6 +13,7 @@ use serenity::model::guild::UnavailableGuild;
 use serenity::model::id as discord;
 use serenity::model::permissions::Permissions;
 use serenity::model::user::CurrentUser;
+use serenity::model::voice::VoiceState;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -136,6 +137,25 @@ impl Directory {
         timeout(patience, change).await.is_ok()
     }
 
+    /// Whether somebody but the bot is in a voice channel, in such a state.
+    fn any_other(
+        &self,
+        guild: GuildId,
+        channel: ChannelId,
+        is_so: impl Fn(&VoiceState) -> bool,
+    ) -> bool {
+        let Some((cache, bot)) = self.cache().zip(self.bot()) else {
+            return false;
+        };
+        let Some(guild) = cache.guild(to_discord(guild)) else {
+            return false;
+        };
+        guild.voice_states.iter().any(|(user, state)| {
+            let its = state.channel_id.map(discord::ChannelId::get);
+            user.get() != bot.id.get() && its == Some(channel.get()) && is_so(state)
+        })
+    }
+
     fn cache(&self) -> Option<Arc<Cache>> {
         self.read().cache.clone()
     }
@@ -180,18 +200,15 @@ impl Gateway for Directory {
     }
 
     fn has_listeners(&self, guild: GuildId, channel: ChannelId) -> bool {
-        let Some((cache, bot)) = self.cache().zip(self.bot()) else {
-            return false;
+        self.any_other(guild, channel, |_| true)
+    }
+
+    fn has_ears(&self, guild: GuildId, channel: ChannelId) -> bool {
+        let hears = |state: &VoiceState| {
+            let is_bot = state.member.as_ref().is_some_and(|member| member.user.bot);
+            !(state.deaf || state.self_deaf || is_bot)
         };
-        let Some(guild) = cache.guild(to_discord(guild)) else {
-            return false;
-        };
-        guild.voice_states.iter().any(|(user, state)| {
-            user.get() != bot.id.get()
-                && state
-                    .channel_id
-                    .is_some_and(|its| its.get() == channel.get())
-        })
+        self.any_other(guild, channel, hears)
     }
 
     fn may_speak(&self, guild: GuildId, channel: ChannelId) -> Result<(), MissingRight> {

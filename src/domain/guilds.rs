@@ -55,6 +55,8 @@ pub trait Gateway: Send + Sync {
     fn voice_channel(&self, guild: GuildId, user: UserId) -> Option<ChannelId>;
     /// Whether anyone but the bot is in a voice channel.
     fn has_listeners(&self, guild: GuildId, channel: ChannelId) -> bool;
+    /// Whether anyone in a voice channel would hear the bot: people who are not deafened.
+    fn has_ears(&self, guild: GuildId, channel: ChannelId) -> bool;
     /// Whether the bot may join a channel and speak there.
     ///
     /// # Errors
@@ -84,6 +86,10 @@ impl Gateway for Offline {
     }
 
     fn has_listeners(&self, _: GuildId, _: ChannelId) -> bool {
+        false
+    }
+
+    fn has_ears(&self, _: GuildId, _: ChannelId) -> bool {
         false
     }
 

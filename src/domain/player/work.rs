@@ -62,7 +62,7 @@ pub(super) async fn enter(
         Ok(line) => line,
         Err(error) => return (None, Err(error)),
     };
-    if !parts.settle.is_zero() && parts.guilds.gateway().has_listeners(guild, channel) {
+    if !parts.settle.is_zero() && parts.guilds.gateway().has_ears(guild, channel) {
         show(State::Securing);
         tokio::time::sleep(parts.settle).await;
     }

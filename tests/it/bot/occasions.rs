@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use yuri::discord::rest::Member;
 use yuri::domain::occasions::{Choice, Occasion, Seat, VoiceChange};
 use yuri::domain::settings::Language;
 use yuri::ids::{RoleId, UserId};
@@ -23,7 +24,7 @@ fn microphone(id: u64, before: bool, now: bool) -> VoiceChange {
         guild: Stage::guild(),
         user: user(id),
         user_tag: "ada".to_owned(),
-        member: Default::default(),
+        member: Member::default(),
         before: Some(seat(before)),
         now: Some(seat(now)),
     }
@@ -89,6 +90,19 @@ voice_test! {
 
 voice_test! {
     async fn muting_and_unmuting_at_once_plays_a_sound() {
+        let stage = Stage::start().await;
+        stage.sim.set_self_mute(ADA, GUILD, true).unwrap();
+        stage.slash(ADA, "queue").await;
+        stage.sim.set_self_mute(ADA, GUILD, false).unwrap();
+        stage.sim.wait_utterance(GUILD, 0, PATIENCE).await.unwrap();
+        assert_eq!(stage.sim.bot_voice_channel(GUILD), Some(LOUNGE));
+        assert_eq!(stage.log().await.len(), 1);
+        stage.stop().await.shutdown().await;
+    }
+}
+
+voice_test! {
+    async fn the_fast_trigger_has_its_time_and_its_rules() {
         let stage = Stage::start().await;
         // Any, as long as nothing was chosen.
         stage.trigger(Duration::from_millis(1_500)).await;

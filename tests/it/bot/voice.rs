@@ -1,9 +1,11 @@
 //! What is heard in the voice channel.
 
 use std::fs;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use discord_sim::Utterance;
+use yuri::domain::player::State;
 use yuri::ids::GuildId;
 
 use super::stage::{ADA, BEN, GUILD, LOUNGE, PATIENCE, STUDIO, Stage, TONES};
@@ -86,6 +88,27 @@ voice_test! {
         let all = stage.sim.heard(GUILD);
         assert_eq!((all.unencrypted_frames, all.undecryptable_frames), (0, 0));
         assert_eq!(all.encrypted_frames, all.packets - all.silence_frames);
+        stage.stop().await.shutdown().await;
+    }
+}
+
+voice_test! {
+    async fn nobody_waits_for_those_who_hear_nothing() {
+        let wait = [("YURI_DISCORD__VOICE_SETTLE_MS", "10000")];
+        let stage = Stage::start_with(&wait).await;
+        let lounge = Stage::lounge();
+        stage.sim.set_self_deaf(ADA, GUILD, true).unwrap();
+        stage.until(|app| !app.guilds.gateway().has_ears(Stage::guild(), lounge)).await;
+        let asked = Instant::now();
+        assert_eq!(stage.play(ADA, "tone-opus").await.content, "▶ **tone-opus**");
+        assert!(asked.elapsed() < Duration::from_secs(8), "{:?}", asked.elapsed());
+        // In a channel with somebody else it waits.
+        stage.sim.join_voice(BEN, GUILD, STUDIO).unwrap();
+        stage.until(|app| app.guilds.gateway().has_ears(Stage::guild(), STUDIO.try_into().unwrap())).await;
+        let player = Arc::clone(&stage.app.player);
+        let join = tokio::spawn(async move { player.join(&Stage::asker(BEN)).await });
+        stage.until_player(|player| player.state == State::Securing).await;
+        join.abort();
         stage.stop().await.shutdown().await;
     }
 }
