@@ -1,6 +1,6 @@
-//! The frame around every HTML page: one style sheet, no script, strict headers.
+//! The frame around an HTML page without scripts: one style sheet, strict headers.
 //!
-//! Used by the authorize page and the control page.
+//! Used by the authorize page; the page at `/` shares the style sheet.
 
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
@@ -8,16 +8,16 @@ use axum::response::{Html, IntoResponse, Response};
 /// Where the style sheet is served.
 pub(crate) const STYLE_PATH: &str = "/sim/style.css";
 const STYLE: &str = include_str!("page.css");
-const POLICY: &str = "default-src 'none'; style-src 'self'; media-src 'self'; \
+const POLICY: &str = "default-src 'none'; style-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// A whole page around a body that is HTML already.
-pub(crate) fn render(status: StatusCode, title: &str, head: &str, body: &str) -> Response {
+pub(crate) fn render(status: StatusCode, title: &str, body: &str) -> Response {
     let title = escape(title);
     let html = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{title}</title>\n<link rel=\"stylesheet\" href=\"{STYLE_PATH}\">\n{head}\n\
+         <title>{title}</title>\n<link rel=\"stylesheet\" href=\"{STYLE_PATH}\">\n\
          </head>\n<body>\n{body}\n</body>\n</html>\n"
     );
     let headers = [

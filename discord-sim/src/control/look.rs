@@ -15,6 +15,7 @@ use super::events::speaking;
 use super::names::Named;
 use crate::state::sessions::Session;
 use crate::state::{self, RequestRecord, Shared};
+use crate::world::expressions::default_sounds;
 use crate::world::{Application, Guild, wire};
 
 /// Of which guild everything is to be told.
@@ -107,6 +108,10 @@ fn add_details(state: &state::State, guild: &Guild, shown: &mut Value) {
     shown["members"] = members.collect();
     shown["channels"] = json!(wire::channels(guild));
     shown["roles"] = json!(wire::roles(guild));
+    let everywhere = default_sounds().collect::<Vec<_>>();
+    let sounds = guild.sounds.iter().chain(&everywhere);
+    let sounds = sounds.map(|sound| json!({ "id": sound.id.to_string(), "name": sound.name }));
+    shown["sounds"] = sounds.collect();
 }
 
 /// `GET /sim/requests`: oldest first.

@@ -42,6 +42,8 @@ pub(crate) fn routes(stop: Stop) -> Router<Arc<Shared>> {
         async |shared, headers: HeaderMap, wanted| events::events(shared, &headers, wanted, stop);
     Router::new()
         .route("/", get(page::show))
+        .route("/sim", get(page::show))
+        .route("/sim/page/{file}", get(page::file))
         .route(frame::STYLE_PATH, get(frame::style))
         .route("/sim/state", get(look::state))
         .route(

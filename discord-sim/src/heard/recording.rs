@@ -188,21 +188,6 @@ impl Recording {
         Some(self.utterance(span, now))
     }
 
-    /// The last frames, at most so many, and when the last one came.
-    pub(crate) fn tail(&self, frames: usize) -> (Vec<Frame>, Option<Instant>) {
-        let skipped = self.frames.len().saturating_sub(frames);
-        (
-            self.frames.iter().skip(skipped).cloned().collect(),
-            self.last_packet(),
-        )
-    }
-
-    /// When the last packet came.
-    fn last_packet(&self) -> Option<Instant> {
-        let counters = self.counters.values();
-        counters.filter_map(|heard| heard.last_packet).max()
-    }
-
     /// Whether something is being said that is not over.
     pub(crate) fn speaks(&self, now: Instant) -> bool {
         let recent = self

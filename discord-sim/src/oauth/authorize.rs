@@ -195,7 +195,7 @@ fn show(request: &Request, explained: &str, choices: &str) -> Response {
          <ul class=\"choices\">\n{choices}{cancel}</ul>\n{told}</main>"
     );
     let title = format!("Authorize {}", request.application_name);
-    page::render(StatusCode::OK, &title, "", &body)
+    page::render(StatusCode::OK, &title, &body)
 }
 
 /// A link, not a form: the form-action policy would have to name the application's address.
@@ -215,7 +215,7 @@ fn authorized(application: &str) -> Response {
          <p>{} was added. This page can be closed.</p>\n</main>",
         escape(application)
     );
-    page::render(StatusCode::OK, "Authorized", "", &body)
+    page::render(StatusCode::OK, "Authorized", &body)
 }
 
 fn refuse(reason: &str) -> Response {
@@ -223,7 +223,7 @@ fn refuse(reason: &str) -> Response {
         "<main class=\"card narrow\">\n<h1>This cannot be authorized</h1>\n<p>{}</p>\n</main>",
         escape(reason)
     );
-    page::render(StatusCode::BAD_REQUEST, "Invalid authorization", "", &body)
+    page::render(StatusCode::BAD_REQUEST, "Invalid authorization", &body)
 }
 
 fn redirect(location: &str) -> Response {

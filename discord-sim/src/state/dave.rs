@@ -167,7 +167,7 @@ impl State {
             return;
         };
         let before = std::mem::replace(&mut desk.status, status.clone());
-        if status.is_settled && status != before {
+        if status.is_settled && status.epoch > 0 && status != before {
             let members = status.members.iter().map(|user| self.name_of(*user));
             let members = members.collect::<Vec<_>>().join(", ");
             let place = self.name_of_channel(channel);

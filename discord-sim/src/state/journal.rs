@@ -79,6 +79,7 @@ impl State {
             ..
         } = &request;
         let outcome = status.map_or("not answered".to_owned(), |status| status.to_string());
+        let path = without_secrets(path);
         self.note(EventKind::Request, format!("{method} {path}: {outcome}"));
         self.requests.push_back(request);
     }
@@ -90,5 +91,28 @@ impl State {
     /// Adds a line to the events.
     pub(crate) fn note(&self, kind: EventKind, line: String) {
         self.log.note(kind, line);
+    }
+}
+
+/// A path as the log shows it: without its query and what is too long to be a name or an id,
+/// such as the tokens of interactions.
+fn without_secrets(path: &str) -> String {
+    const LONGEST: usize = 40;
+    let path = path.split('?').next().unwrap_or_default();
+    let parts = path.split('/');
+    let parts = parts.map(|part| if part.len() > LONGEST { "…" } else { part });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_secrets;
+
+    #[test]
+    fn the_log_shows_no_tokens() {
+        let token = "x".repeat(180);
+        let path = format!("/api/v10/webhooks/21/{token}/messages/@original?wait=true");
+        let shown = "/api/v10/webhooks/21/…/messages/@original";
+        assert_eq!(without_secrets(&path), shown);
     }
 }

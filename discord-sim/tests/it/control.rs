@@ -265,27 +265,6 @@ async fn connections_are_broken_over_json() {
 }
 
 #[tokio::test]
-async fn the_page_shows_the_world() {
-    let sim = sim().await;
-    let response = reqwest::get(sim.api_url()).await.unwrap();
-    assert!(response.headers().contains_key("content-security-policy"));
-    let page = response.text().await.unwrap();
-    for text in [
-        "Sound Lab",
-        "Ada",
-        "Lounge",
-        "has sent nothing",
-        "http-equiv=\"refresh\"",
-    ] {
-        assert!(page.contains(text), "{text}: {page}");
-    }
-    let style = reqwest::get(format!("{}/sim/style.css", sim.api_url()))
-        .await
-        .unwrap();
-    assert_eq!(style.headers()["content-type"], "text/css; charset=utf-8");
-}
-
-#[tokio::test]
 async fn a_taken_port_is_an_error_and_shutdown_frees_it() {
     let sim = sim().await;
     let port = sim.api_url().rsplit(':').next().unwrap().parse().unwrap();

@@ -38,6 +38,7 @@ mod message_changes;
 mod messages;
 mod oauth;
 mod oauth_bot;
+mod page;
 mod program;
 mod rest;
 mod roles;
