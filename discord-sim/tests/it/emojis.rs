@@ -252,3 +252,32 @@ async fn serenity_makes_and_reads_emojis() {
     http.edit_application_emoji(own.id, &renamed).await.unwrap();
     http.delete_application_emoji(own.id).await.unwrap();
 }
+
+#[tokio::test]
+async fn reactions_are_with_emojis_that_one_may_use() {
+    let (sim, yuri, otto) = stage().await;
+    let message = sim.send_message(12, 32, "horn").unwrap();
+    let react =
+        |name: &str, id: u64| format!("/channels/32/messages/{message}/reactions/{name}:{id}/@me");
+    let horn = sim.add_emoji(LAB, Emoji::new(0, "horn", PNG)).unwrap();
+    let mut staff = Emoji::new(0, "staff", PNG);
+    staff.roles = vec![42];
+    let staff = sim.add_emoji(LAB, staff).unwrap();
+    let (_, own) = otto.post(OF_OTTO, new("own", PNG)).await;
+    let own = own["id"].as_str().unwrap().parse().unwrap();
+    let unknown = error(400, 10014, "Unknown Emoji");
+    assert_eq!(yuri.mark(&react("horn", 9)).await, unknown);
+    assert_eq!(yuri.mark(&react("staff", staff)).await, unknown);
+    assert_eq!(yuri.mark(&react("own", own)).await, unknown);
+    // The id counts, not the name.
+    assert_eq!(yuri.mark(&react("tuba", horn)).await, DONE);
+    assert_eq!(otto.mark(&react("staff", staff)).await, DONE);
+    assert_eq!(otto.mark(&react("own", own)).await, DONE);
+    // What stands there already can be used by all.
+    assert_eq!(yuri.mark(&react("own", own)).await, DONE);
+    let (_, shown) = yuri.get(&format!("/channels/32/messages/{message}")).await;
+    assert_eq!(shown["reactions"][0]["emoji"]["name"], "horn");
+    assert_eq!(shown["reactions"][2]["count"], 2);
+    let by_person = sim.react(12, message, &format!("x:{}", horn + 1));
+    assert!(matches!(by_person, Err(SimError::Refused(_))));
+}

@@ -10,7 +10,7 @@ use crate::protocol::intents;
 use crate::state::State;
 use crate::state::audit::{Action, changes};
 use crate::world::expressions::EmojiHome;
-use crate::world::{Emoji, permissions, wire};
+use crate::world::{Emoji, EmojiName, permissions, wire};
 
 /// The largest image that may be sent, and the largest that may stay: Discord makes those in
 /// between smaller, nobody does here.
@@ -284,6 +284,37 @@ impl State {
         let of_guilds = self.guilds.iter().flat_map(|guild| &guild.emojis);
         let own = self.applications.iter().flat_map(|own| &own.emojis);
         of_guilds.chain(own).find(|emoji| emoji.id == id)
+    }
+
+    /// An emoji as somebody uses it in a channel of a guild, or in direct messages, with what
+    /// it may do there: a character, or one of a guild that it is in or of its application.
+    /// `None` if it cannot.
+    pub(in crate::state) fn usable_emoji(
+        &self,
+        user: u64,
+        (guild, bits): (Option<u64>, u64),
+        wanted: EmojiName,
+    ) -> Option<EmojiName> {
+        let Some(id) = wanted.id else {
+            return Some(wanted);
+        };
+        let own = self.find_emoji(EmojiHome::Application(user), id);
+        let homes = self
+            .guilds
+            .iter()
+            .filter(|home| Some(home.id) == guild || bits & permissions::USE_EXTERNAL_EMOJIS != 0);
+        let mut of_guilds = homes.filter_map(|home| {
+            let member = home.members.get(&user)?;
+            let emoji = home.emojis.iter().find(|emoji| emoji.id == id)?;
+            let mut roles = emoji.roles.iter();
+            let may = emoji.roles.is_empty() || roles.any(|role| member.roles.contains(role));
+            may.then_some(emoji)
+        });
+        let emoji = own.or_else(|| of_guilds.next())?;
+        Some(EmojiName {
+            id: Some(id),
+            name: emoji.name.clone(),
+        })
     }
 
     fn show_emoji(&self, home: EmojiHome, id: u64) -> Value {

@@ -28,12 +28,16 @@ impl State {
         access.demand(permissions::READ_MESSAGE_HISTORY)?;
         let emoji = EmojiName::read(emoji).ok_or(ApiError::UNKNOWN_EMOJI)?;
         let message = self.visible(channel, id)?;
-        if !has_reaction(message, &emoji) {
+        let emoji = if has_reaction(message, &emoji) {
+            emoji
+        } else {
             access.demand(permissions::ADD_REACTIONS)?;
             if message.reactions.len() == MOST_REACTIONS {
                 return Err(ApiError::TOO_MANY_REACTIONS);
             }
-        }
+            self.usable_emoji(bot, (access.guild, access.bits), emoji)
+                .ok_or(ApiError::UNKNOWN_EMOJI)?
+        };
         self.add_reaction(channel, id, bot, emoji);
         Ok(())
     }
@@ -131,22 +135,30 @@ impl State {
         &mut self,
         user: u64,
         id: u64,
-        emoji: &str,
+        text: &str,
         on: bool,
     ) -> Result<(), SimError> {
         let message = self.messages.find(id).ok_or(SimError::UnknownMessage(id))?;
         let channel = message.channel;
         let bits = self.person_access(user, channel)?;
-        let unknown = || SimError::Refused(format!("{emoji} is no emoji"));
-        let emoji = EmojiName::read(emoji).ok_or_else(unknown)?;
+        let unknown = || SimError::Refused(format!("{text} is no emoji"));
+        let emoji = EmojiName::read(text).ok_or_else(unknown)?;
         if !on {
             self.remove_reaction(channel, id, user, &emoji);
             return Ok(());
         }
-        let may_add = bits & permissions::ADD_REACTIONS != 0 || has_reaction(message, &emoji);
+        let is_there = has_reaction(message, &emoji);
+        let may_add = bits & permissions::ADD_REACTIONS != 0 || is_there;
         if message.only_for.is_some() || !may_add {
             return Err(SimError::Forbidden);
         }
+        let emoji = if is_there {
+            emoji
+        } else {
+            let guild = self.guild_of(channel);
+            self.usable_emoji(user, (guild, bits), emoji)
+                .ok_or_else(unknown)?
+        };
         self.add_reaction(channel, id, user, emoji);
         Ok(())
     }
