@@ -105,7 +105,7 @@ const fn bucket(
 
 /// Every bucket there is. A route that is in none has no limit but the global one, as on
 /// Discord. Discord publishes no numbers and may change them at any time.
-const BUCKETS: [Bucket; 19] = [
+const BUCKETS: [Bucket; 23] = [
     // What authors of client libraries have observed, in buckets and in numbers.
     bucket(
         &[
@@ -152,7 +152,34 @@ const BUCKETS: [Bucket; 19] = [
         5,
         20_000,
     ),
+    bucket(&[("POST", "/guilds/{}/roles")], 250, 48 * 60 * 60 * 1_000),
+    bucket(
+        &[
+            ("PUT", "/guilds/{}/members/{}/roles/{}"),
+            ("DELETE", "/guilds/{}/members/{}/roles/{}"),
+        ],
+        10,
+        10_000,
+    ),
     // Made up: a bucket exists here, its numbers are guessed.
+    bucket(
+        &[
+            ("POST", "/guilds/{}/emojis"),
+            ("PATCH", "/guilds/{}/emojis/{}"),
+            ("DELETE", "/guilds/{}/emojis/{}"),
+        ],
+        50,
+        60 * 60 * 1_000,
+    ),
+    bucket(
+        &[
+            ("POST", "/guilds/{}/soundboard-sounds"),
+            ("PATCH", "/guilds/{}/soundboard-sounds/{}"),
+            ("DELETE", "/guilds/{}/soundboard-sounds/{}"),
+        ],
+        5,
+        5_000,
+    ),
     bucket(&[("POST", "/channels/{}/send-soundboard-sound")], 5, 5_000),
 ];
 
