@@ -6,6 +6,7 @@ mod accounts;
 mod answer;
 mod commands;
 mod events;
+mod expressions;
 mod faults;
 mod files;
 mod gateway;
@@ -131,6 +132,10 @@ fn of_guild(stop: Stop) -> Router<Arc<Shared>> {
             "/roles/{role}",
             patch(guilds::change_role).delete(guilds::remove_role),
         )
+        .route("/sounds", post(expressions::add_sound))
+        .route("/sounds/{sound}", delete(expressions::remove_sound))
+        .route("/emojis", post(expressions::add_emoji))
+        .route("/emojis/{emoji}", delete(expressions::remove_emoji))
         .route("/channels", post(guilds::add_channel))
         .route(
             "/channels/{channel}",

@@ -214,6 +214,53 @@ impl FromRequestParts<Arc<Shared>> for OfRole {
     }
 }
 
+/// The `{guild}` and the `{sound}` of an address.
+pub(super) struct OfSound {
+    pub(super) guild: u64,
+    pub(super) sound: u64,
+}
+
+impl FromRequestParts<Arc<Shared>> for OfSound {
+    type Rejection = Refused;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        shared: &Arc<Shared>,
+    ) -> Result<OfSound, Refused> {
+        let InGuild(guild) = InGuild::from_request_parts(parts, shared).await?;
+        let sound = param(parts, shared, "sound").await?;
+        let sound = shared.read(|state| sound.sound(state)).map_err(missing)?;
+        Ok(OfSound { guild, sound })
+    }
+}
+
+/// The `{guild}` and the `{emoji}` of an address.
+pub(super) struct OfEmoji {
+    pub(super) guild: u64,
+    pub(super) emoji: u64,
+}
+
+impl FromRequestParts<Arc<Shared>> for OfEmoji {
+    type Rejection = Refused;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        shared: &Arc<Shared>,
+    ) -> Result<OfEmoji, Refused> {
+        let InGuild(guild) = InGuild::from_request_parts(parts, shared).await?;
+        let named = param(parts, shared, "emoji").await?;
+        let emoji = shared.read(|state| {
+            let mut emojis = home(state, guild)?.emojis.iter();
+            let found = emojis.find(|it| Some(it.id) == named.id() || it.name == named.0);
+            found
+                .map(|emoji| emoji.id)
+                .ok_or_else(|| named.unknown("emoji"))
+        });
+        let emoji = emoji.map_err(missing)?;
+        Ok(OfEmoji { guild, emoji })
+    }
+}
+
 /// A guild that an address has named.
 pub(super) fn home(state: &State, guild: u64) -> Answered<&Guild> {
     let gone = || Refused::not_found(format!("there is no guild {guild}"));

@@ -16,6 +16,7 @@ mod control_voice;
 mod dave;
 mod dave_clients;
 mod emojis;
+mod expressions;
 mod faults;
 mod forms;
 mod gateway;
