@@ -44,7 +44,7 @@ impl Sim {
     }
 
     /// Moves the simulated time forward: OAuth codes and tokens, time-outs and new ids
-    /// follow it.
+    /// follow it. It goes a hundred years ahead of the real one at most.
     pub fn advance_clock(&self, by: Duration) {
         self.shared.change(|state| state.advance_clock(by));
     }

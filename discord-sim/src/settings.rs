@@ -26,7 +26,7 @@ pub struct Settings {
     pub dave: Dave,
     /// Where to write the certificate authority (PEM) before `start` returns.
     pub authority_path: Option<PathBuf>,
-    /// How much of what a bot sends is kept, counted back from its last packet.
+    /// How much of what a bot sends is kept, counted back from now.
     pub recording: Duration,
     /// How often voice clients are told to send a heartbeat. A connection from which none
     /// has come for one and a half times as long is closed with 4009.

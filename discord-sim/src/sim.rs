@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinHandle;
 
@@ -12,11 +13,15 @@ use crate::audio::dave::Gateway;
 use crate::audio::hub::Hub;
 use crate::authority::Authority;
 use crate::faults::active::Faults;
+use crate::protocol::host::HOSTS;
 use crate::settings::{Settings, StartError};
 use crate::state::{Limits, Ports, Shared, VoiceSettings};
 use crate::stop::Stopper;
 use crate::world::{Application, ChannelKind, Guild, User};
 use crate::{gateway, http, voice};
+
+/// How much audio may wait to be read, in bytes.
+const AUDIO_WAITING_BYTES: usize = 4 * 1024 * 1024;
 
 /// How long servers get to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -69,7 +74,7 @@ impl Sim {
     pub async fn start(settings: Settings) -> Result<Sim, StartError> {
         settings.world.check().map_err(StartError::World)?;
         let authority = Authority::new()?;
-        let tls = authority.tls(&http::HOSTS)?;
+        let tls = authority.tls(&HOSTS)?;
         if let Some(path) = &settings.authority_path {
             write(path, authority.pem())?;
         }
@@ -80,6 +85,9 @@ impl Sim {
         let (other_voices, other_voice_port) = listen(0).await?;
         let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await;
         let udp = udp.map_err(|source| StartError::Listen { port: 0, source })?;
+        // As much as the system allows: a busy machine may not look for a while, and what
+        // hundreds of speakers send meanwhile must not count as lost.
+        let _as_it_was = SockRef::from(&udp).set_recv_buffer_size(AUDIO_WAITING_BYTES);
         let udp_port = udp.local_addr();
         let udp_port = udp_port
             .map_err(|source| StartError::Listen { port: 0, source })?

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 
 use crate::faults::answer::HttpAnswer;
-use crate::protocol::Code;
+use crate::protocol::{Code, host};
 
 /// How long a client has to finish its handshake.
 pub(crate) const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -48,10 +48,11 @@ pub(crate) fn refusal(reason: &str) -> HttpAnswer {
     HttpAnswer::html(400, reason).header("content-type", "text/plain")
 }
 
-/// Finishes the handshake if `read` has nothing against the query; it says what it has.
-/// The connection, and what was read.
+/// Finishes the handshake if it is for the simulator and `read` has nothing against the query;
+/// it says what it has. The connection, and what was read.
 pub(crate) async fn accept<S, Q>(
     stream: S,
+    tls: bool,
     read: impl FnOnce(&str) -> Result<Q, HttpAnswer> + Unpin,
 ) -> Option<(WebSocketStream<S>, Q)>
 where
@@ -64,6 +65,16 @@ where
         reason = "the signature is the handshake callback's"
     )]
     let check = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
+        let text = |name: &str| {
+            let value = request.headers().get(name)?;
+            Some(value.to_str().unwrap_or_default())
+        };
+        if !host::lets_in(text("host"), text("origin"), tls) {
+            let refusal = HttpAnswer::html(421, host::REASON);
+            return Err(refusal
+                .header("content-type", "text/plain")
+                .into_response(Some));
+        }
         match read(request.uri().query().unwrap_or_default()) {
             Ok(query) => {
                 found = Some(query);

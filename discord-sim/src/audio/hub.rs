@@ -22,6 +22,8 @@ use crate::stop::Stop;
 const DISCOVERY: usize = 74;
 /// What keeps a way through a NAT open.
 const KEEP_ALIVE: usize = 8;
+/// How often packets are looked for that need not be kept any longer.
+const FORGET_EVERY: Duration = Duration::from_mins(1);
 /// Longer than any packet that arrives over Ethernet.
 const LONGEST_PACKET: usize = 2048;
 
@@ -38,7 +40,6 @@ pub(crate) struct Hub {
 #[derive(Debug, Default)]
 struct Links {
     by_ssrc: HashMap<u32, Weak<Link>>,
-    last_ssrc: u32,
 }
 
 impl Hub {
@@ -58,9 +59,13 @@ impl Hub {
         let recording = self.recording(guild, user);
         let mut links = lock(&self.links);
         links.by_ssrc.retain(|_, link| link.strong_count() > 0);
-        links.last_ssrc += 1;
-        let link = Arc::new(Link::new(links.last_ssrc, (guild, user), recording));
-        links.by_ssrc.insert(link.ssrc, Arc::downgrade(&link));
+        // Nobody should guess those of others.
+        let mut ssrc = rand::random_range(1..=u32::MAX);
+        while links.by_ssrc.contains_key(&ssrc) {
+            ssrc = ssrc.checked_add(1).unwrap_or(1);
+        }
+        let link = Arc::new(Link::new(ssrc, (guild, user), recording));
+        links.by_ssrc.insert(ssrc, Arc::downgrade(&link));
         link
     }
 
@@ -84,11 +89,16 @@ impl Hub {
     pub(crate) async fn listen(&self, socket: UdpSocket, mut stop: Stop) {
         let mut buffer = vec![0; LONGEST_PACKET];
         let mut network = Network::new(self, &socket);
+        let mut forgetting = tokio::time::interval(FORGET_EVERY);
         loop {
             let received = tokio::select! {
                 () = stop.requested() => return,
                 () = network.wait() => {
                     network.release();
+                    continue;
+                }
+                _ = forgetting.tick() => {
+                    self.forget(Instant::now());
                     continue;
                 }
                 received = socket.recv_from(&mut buffer) => received,
@@ -136,7 +146,7 @@ impl Hub {
     ) {
         if let Some(ssrc) = discovery_request(packet) {
             if let Some(link) = self.find(ssrc) {
-                link.set_address(from);
+                link.discover(from);
                 send(&discovery_answer(ssrc, from), from);
             }
             return;
@@ -153,6 +163,14 @@ impl Hub {
         let arrival = Instant::now();
         if link.is_some_and(|link| link.receive(header, packet, (from, arrival), send)) {
             self.heard.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// Drops what is too old to be kept, also of those who send nothing any more.
+    fn forget(&self, now: Instant) {
+        let recordings: Vec<_> = lock(&self.recordings).values().cloned().collect();
+        for recording in recordings {
+            lock(&recording).forget(now);
         }
     }
 
@@ -218,12 +236,13 @@ mod tests {
         let hub = Hub::new(Duration::from_mins(1), Arc::new(Faults::new()));
         let mut request = vec![0; DISCOVERY];
         request[..4].copy_from_slice(&[0, 1, 0, 70]);
-        request[7] = 1;
-        assert_eq!(answer(&hub, &request), None);
         let link = hub.link(1, 2);
+        assert_eq!(answer(&hub, &request), None);
+        request[4..8].copy_from_slice(&link.ssrc.to_be_bytes());
         let sent = answer(&hub, &request).unwrap();
         assert_eq!(sent.len(), DISCOVERY);
-        assert_eq!(&sent[..8], [0, 2, 0, 70, 0, 0, 0, 1]);
+        assert_eq!(&sent[..4], [0, 2, 0, 70]);
+        assert_eq!(&sent[4..8], link.ssrc.to_be_bytes());
         assert_eq!(&sent[8..18], b"127.0.0.1\0");
         assert_eq!(&sent[72..], 4000u16.to_be_bytes());
         drop(link);

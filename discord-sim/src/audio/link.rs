@@ -26,6 +26,8 @@ pub(crate) struct Link {
     recording: SharedRecording,
     /// Where the client's packets come from.
     address: Mutex<Option<SocketAddr>>,
+    /// Whether a packet has come from there that its key opens.
+    is_found: AtomicBool,
     /// The number of the next packet that is sent to the client.
     sent: AtomicU32,
     /// The other bots in the channel.
@@ -60,6 +62,7 @@ impl Link {
             hearing: Mutex::default(),
             recording,
             address: Mutex::default(),
+            is_found: AtomicBool::new(false),
             sent: AtomicU32::new(0),
             receivers: Mutex::default(),
             muted: AtomicBool::new(false),
@@ -76,9 +79,13 @@ impl Link {
         self.muted.store(muted, Ordering::Relaxed);
     }
 
-    /// Notes where the client's packets come from.
-    pub(super) fn set_address(&self, address: SocketAddr) {
-        *lock(&self.address) = Some(address);
+    /// Notes where somebody says the client is, unless the client has shown where by a packet
+    /// that only it can have sent.
+    pub(super) fn discover(&self, address: SocketAddr) {
+        let mut known = lock(&self.address);
+        if known.is_none() || !self.is_found.load(Ordering::Relaxed) {
+            *known = Some(address);
+        }
     }
 
     /// Whether the client's packets come from there.
@@ -112,7 +119,8 @@ impl Link {
             lock(&self.recording).add_unopened();
             return true;
         };
-        self.set_address(from);
+        self.is_found.store(true, Ordering::Relaxed);
+        *lock(&self.address) = Some(from);
         if self.muted.load(Ordering::Relaxed) {
             lock(&self.recording).add_muted();
             return true;

@@ -152,49 +152,48 @@ pub(super) async fn mark(
 }
 
 fn find(shared: &Shared, guild: u64, which: &Which) -> Answered<Found> {
-    shared.read(|state| {
+    let about = |state: &state::State| -> Answered<_> {
         let guild_now = home(state, guild)?;
         let channel = which.channel.as_ref();
         let channel = channel.map(|named| named.channel(guild_now)).transpose()?;
-        let clock = clock(state);
-        let heard_by = |bot: u64| {
+        let counted = |bot: u64| {
             shared.hub.read(guild, bot, |recording| match channel {
-                Some(channel) => recording.heard_in(channel, clock.now),
-                None => Some(recording.heard(clock.now)).filter(|heard| heard.packets > 0),
+                Some(channel) => recording.packets_in(channel),
+                None => Some(recording.packets()).filter(|packets| *packets > 0),
             })
         };
-        let all = state
-            .applications
-            .iter()
-            .filter_map(|bot| Some((bot, heard_by(bot.id)?)))
-            .collect::<Vec<_>>();
-        let bots = all.iter().map(|(bot, heard)| {
+        let bots = state.applications.iter().filter_map(|bot| {
             let seat = guild_now.voice.get(&bot.id);
-            json!({
+            Some(json!({
                 "id": bot.id.to_string(),
                 "name": bot.name,
                 "channel_id": seat.map(|seat| seat.channel.to_string()),
-                "packets": heard.packets,
-            })
+                "packets": counted(bot.id)?,
+            }))
         });
         let bots = Value::from(bots.collect::<Vec<_>>());
         let bot = match &which.bot {
             Some(bot) => bot.bot(state)?,
             None => default_bot(shared, state, guild),
         };
-        let mut all = all.into_iter();
-        let heard = all.find(|(entry, _)| entry.id == bot);
-        let mut heard = heard.map(|(_, heard)| heard).unwrap_or_default();
-        state.give_cues(guild, &mut heard.utterances);
-        Ok(Found {
-            guild,
-            bot,
-            bot_name: state.name_of(bot),
-            channel,
-            heard,
-            bots,
-            clock,
-        })
+        Ok((channel, clock(state), bots, bot, state.name_of(bot)))
+    };
+    let (channel, clock, bots, bot, bot_name) = shared.read(about)?;
+    // Minutes of packets are copied while everybody else goes on.
+    let heard = shared.hub.read(guild, bot, |recording| match channel {
+        Some(channel) => recording.heard_in(channel, clock.now),
+        None => Some(recording.heard(clock.now)),
+    });
+    let mut heard = heard.unwrap_or_default();
+    shared.read(|state| state.give_cues(guild, &mut heard.utterances));
+    Ok(Found {
+        guild,
+        bot,
+        bot_name,
+        channel,
+        heard,
+        bots,
+        clock,
     })
 }
 

@@ -45,7 +45,7 @@ pub(crate) async fn serve(mut stream: TcpStream, shared: Arc<Shared>, mut stop: 
         (None, Some(ConnectionRefusal::Status(status))) => Err(HttpAnswer::bare(status)),
         _ => transport::read_query(query).map_err(websocket::refusal),
     };
-    let accepting = websocket::accept(stream, read);
+    let accepting = websocket::accept(stream, false, read);
     let Ok(Some((socket, query))) = tokio::time::timeout(websocket::HANDSHAKE, accepting).await
     else {
         return;

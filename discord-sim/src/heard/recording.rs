@@ -20,10 +20,17 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// machine, up to this long.
 const STALL: Duration = Duration::from_secs(1);
 
+/// The usual length of a frame.
+const FRAME_MS: u128 = 20;
+/// So many frames may come at once, however little is kept.
+const SPARE: usize = 1_000;
+
 /// The packets and counters of one bot in one guild.
 #[derive(Debug)]
 pub(crate) struct Recording {
     keep: Duration,
+    /// As many frames as fit into that time at twice the pace of speech, and some more.
+    most: usize,
     frames: VecDeque<Frame>,
     /// How many frames were forgotten at the front.
     forgotten: usize,
@@ -57,8 +64,12 @@ struct Last {
 
 impl Recording {
     pub(crate) fn new(keep: Duration) -> Recording {
+        let paced = keep.as_millis() / FRAME_MS * 2;
         Recording {
             keep,
+            most: usize::try_from(paced)
+                .unwrap_or(usize::MAX)
+                .saturating_add(SPARE),
             frames: VecDeque::new(),
             forgotten: 0,
             spans: VecDeque::new(),
@@ -149,6 +160,11 @@ impl Recording {
     /// How many packets were decrypted.
     pub(crate) fn packets(&self) -> usize {
         self.counters.values().map(|heard| heard.packets).sum()
+    }
+
+    /// How many packets have come into one channel; `None` if the bot has not been there.
+    pub(crate) fn packets_in(&self, channel: u64) -> Option<usize> {
+        Some(self.counters.get(&channel)?.packets)
     }
 
     /// A copy of all that is kept.
@@ -272,9 +288,10 @@ impl Recording {
         }
     }
 
-    fn forget(&mut self, now: Instant) {
+    /// Drops the packets that have been kept long enough, and the oldest of too many.
+    pub(crate) fn forget(&mut self, now: Instant) {
         let old = |frame: &Frame| now.saturating_duration_since(frame.arrival) > self.keep;
-        while self.frames.front().is_some_and(old) {
+        while self.frames.len() > self.most || self.frames.front().is_some_and(old) {
             self.frames.pop_front();
             self.forgotten += 1;
         }
@@ -353,6 +370,21 @@ mod tests {
         fn heard(&self) -> Heard {
             self.recording.heard(self.at)
         }
+    }
+
+    #[test]
+    fn who_has_fallen_silent_is_forgotten_and_who_floods_is_bounded() {
+        let mut sender = Sender::new(Duration::from_mins(1));
+        sender.send(&SOUND, 10);
+        sender.recording.forget(sender.at + Duration::from_mins(2));
+        let heard = sender.heard();
+        assert_eq!((heard.packets, heard.utterances.len()), (10, 1));
+        assert!(heard.utterances[0].frames.is_empty());
+        for _ in 0..10_000 {
+            sender.send(&SOUND, 1);
+            sender.at -= Duration::from_millis(20);
+        }
+        assert_eq!(sender.recording.since(0).len(), 7_000);
     }
 
     #[test]

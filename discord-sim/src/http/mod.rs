@@ -16,8 +16,6 @@ use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use tokio::net::TcpListener;
 
-pub(crate) use door::HOSTS;
-
 use crate::accept::each_connection;
 use crate::authority::Tls;
 use crate::protocol::api_error::ApiError;

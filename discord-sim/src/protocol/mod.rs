@@ -8,6 +8,7 @@ mod data_uri;
 pub(crate) mod form;
 pub(crate) mod gateway_close;
 pub(crate) mod gateway_limits;
+pub(crate) mod host;
 pub(crate) mod intents;
 pub(crate) mod rate_limits;
 pub(crate) mod rtp;

@@ -10,6 +10,15 @@ use super::sessions::Session;
 use crate::protocol::intents;
 use crate::world::{Guild, permissions, snowflake};
 
+/// The events that tell of everything that can change what a member may do in a channel.
+const CHANGES_OF_RIGHTS: [&str; 5] = [
+    "CHANNEL_UPDATE",
+    "GUILD_MEMBER_UPDATE",
+    "GUILD_ROLE_DELETE",
+    "GUILD_ROLE_UPDATE",
+    "GUILD_UPDATE",
+];
+
 /// What a bot must be allowed to hear of an event, intents aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Need {
@@ -57,6 +66,9 @@ impl State {
     /// Sends an event of a guild to every bot in it that asked for it and may hear it; an
     /// `intent` of 0 is asked for by all. Of messages, only what the bot may read is sent.
     pub(crate) fn broadcast(&mut self, guild: u64, intent: u64, event: &str, data: &Value) {
+        if CHANGES_OF_RIGHTS.contains(&event) {
+            self.route_audio(guild);
+        }
         let now_ms = self.now_ms();
         let State {
             guilds, sessions, ..

@@ -76,6 +76,9 @@ use crate::world::presence::Presence;
 use crate::world::snowflake::Snowflakes;
 use crate::world::{Application, Guild, User, World};
 
+/// How far the simulated time can be ahead of the real one: a hundred years.
+pub(crate) const CLOCK_AHEAD: Duration = Duration::from_hours(24 * 365 * 100);
+
 /// Where the servers listen; known before any of them answers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ports {
@@ -251,7 +254,8 @@ impl State {
         let since_epoch = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX) + self.clock_ahead_ms
+        let real_ms = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
+        real_ms.saturating_add(self.clock_ahead_ms)
     }
 
     /// The simulated time, to measure with.
@@ -259,10 +263,11 @@ impl State {
         std::time::Instant::now() + Duration::from_millis(self.clock_ahead_ms)
     }
 
-    /// Moves the simulated time ahead of the real one.
+    /// Moves the simulated time ahead of the real one, by no more than [`CLOCK_AHEAD`] in all.
     pub(crate) fn advance_clock(&mut self, by: Duration) {
-        self.clock_ahead_ms += u64::try_from(by.as_millis()).unwrap_or(0);
         let ahead = Duration::from_millis(self.clock_ahead_ms);
+        let ahead = ahead.saturating_add(by).min(CLOCK_AHEAD);
+        self.clock_ahead_ms = u64::try_from(ahead.as_millis()).unwrap_or(u64::MAX);
         self.log.set_clock_ahead(ahead);
         self.expire_sessions();
     }

@@ -194,7 +194,8 @@ impl Tickets {
             .by_seat
             .get_mut(&(claim.guild, user))
             .ok_or(close::SESSION_INVALID)?;
-        if !claim.is_for(ticket) {
+        // One without a server is for nobody.
+        if ticket.token.is_empty() || !claim.is_for(ticket) {
             return Err(close::SESSION_INVALID);
         }
         if ticket.token != claim.token {
@@ -278,8 +279,8 @@ impl Tickets {
     /// A client says how it speaks; the session in which it does.
     pub(super) fn speak(&mut self, admission: Admission, speaking: u64) -> Option<&Session> {
         let session = self.current(admission)?.session.as_mut()?;
-        session.speaking = Some(speaking);
-        Some(session)
+        let before = session.speaking.replace(speaking);
+        (before != Some(speaking)).then_some(session)
     }
 
     /// The sessions that were begun in a channel and are still in it, with their users.

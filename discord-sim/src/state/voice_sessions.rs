@@ -15,7 +15,7 @@ use super::tickets::{Admission, Claim, Order};
 use crate::audio::link::Link;
 use crate::protocol::voice_message::Message;
 use crate::protocol::{Code, voice_close as close};
-use crate::world::{Member, random_text};
+use crate::world::{Member, permissions, random_text};
 
 impl State {
     /// Lets a client in that identifies. Also returns where its connection notes the number of
@@ -123,7 +123,7 @@ impl State {
     }
 
     /// Has what each bot sends sent on to the other bots in its channel that are not deaf,
-    /// unless it was muted.
+    /// unless it was muted or may not speak there.
     pub(super) fn route_audio(&self, guild: u64) {
         let Some(entry) = self.find_guild(guild) else {
             return;
@@ -134,8 +134,16 @@ impl State {
             seats.filter(|(user, seat)| !seat.self_deaf && !is_so(user, |member| member.deaf));
         let hearers = hearers.map(|(user, seat)| (*user, seat.channel));
         self.tickets.route_audio(guild, &hearers.collect());
-        let muted = entry.members.values().filter(|member| member.mute);
-        let muted = muted.map(|member| member.user).collect();
+        let now_ms = self.now_ms();
+        let may_speak = |user: u64, channel: u64| {
+            entry.find_channel(channel).is_some_and(|channel| {
+                permissions::in_channel(entry, channel, user, now_ms) & permissions::SPEAK != 0
+            })
+        };
+        let muted = entry.voice.iter().filter(|(user, seat)| {
+            is_so(user, |member| member.mute) || !may_speak(**user, seat.channel)
+        });
+        let muted = muted.map(|(user, _)| *user).collect();
         self.tickets.mute_audio(guild, &muted);
     }
 }

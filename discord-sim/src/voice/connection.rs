@@ -34,10 +34,13 @@ use crate::stop::Stop;
 use crate::websocket::{self, Incoming, Payload};
 use crate::world::snowflake;
 
-/// How many MLS messages a client may send in a span of time. A busy group needs a few in a
-/// second; each costs the listeners milliseconds. Discord publishes no number.
-const MLS_MESSAGES: u32 = 100;
-const MLS_SPAN: Duration = Duration::from_secs(10);
+/// How many messages a client may send in a span of time, heartbeats apart, which cost only its
+/// own connection. A busy DAVE group needs a few in a second; each costs the listeners
+/// milliseconds. Discord publishes no number.
+const MESSAGES: u32 = 100;
+const MESSAGES_SPAN: Duration = Duration::from_secs(10);
+/// The opcode of heartbeats.
+const HEARTBEAT: u64 = 3;
 
 /// What the voice server says it is, to a client that asks. Discord's numbers of late 2024.
 const BACKEND: (&str, &str) = ("0.11.6", "0.4.11");
@@ -58,7 +61,7 @@ pub(crate) async fn serve(mut stream: TcpStream, tls: Tls, shared: Arc<Shared>, 
     };
     let accepting = async {
         let stream = tls.accept(stream, arrival.distrust).await.ok()?;
-        websocket::accept(stream, read).await
+        websocket::accept(stream, true, read).await
     };
     let accepted = tokio::time::timeout(websocket::HANDSHAKE, accepting).await;
     let Ok(Some((socket, version))) = accepted else {
@@ -75,7 +78,7 @@ pub(crate) async fn serve(mut stream: TcpStream, tls: Tls, shared: Arc<Shared>, 
         stop: stop.clone(),
         outlet: Some(outlet),
         seat: None,
-        mls_messages: (Instant::now(), 0),
+        messages: (Instant::now(), 0),
     };
     let end = connection.run(inlet, &mut stop).await;
     connection.end(end).await;
@@ -103,7 +106,7 @@ pub(super) struct Connection {
     /// When the client last showed that it is alive.
     heard_from: Instant,
     /// How many MLS messages it has sent since when.
-    mls_messages: (Instant, u32),
+    messages: (Instant, u32),
     /// How a fault has ended the connection.
     struck: Option<Effect>,
 }
@@ -151,8 +154,7 @@ impl Connection {
         }
         let mut leaving = None;
         while self.struck.is_none() {
-            // Half an interval late is too late.
-            let timeout = self.heard_from + interval * 3 / 2;
+            let timeout = self.deadline();
             let left_at = leaving.as_ref().map(|(at, _)| *at);
             let incoming = tokio::select! {
                 // In this order: what else happens at the end is a consequence of it.
@@ -222,11 +224,14 @@ impl Connection {
     }
 
     async fn handle(&mut self, payload: Payload) -> Result<(), Code> {
+        if payload.op != HEARTBEAT {
+            self.count()?;
+        }
         if !self.lets_in(payload.op, &payload.d) {
             return Ok(());
         }
         match (payload.op, self.seat.is_some()) {
-            (3, _) => self.heartbeat(payload.d).await,
+            (HEARTBEAT, _) => self.heartbeat(payload.d).await,
             (0 | 7, true) => Err(close::ALREADY_AUTHENTICATED),
             (0, false) => self.identify(parse(payload.d)?).await,
             (7, false) => self.resume(parse(payload.d)?).await,
@@ -255,7 +260,21 @@ impl Connection {
         }
     }
 
+    /// Counts a message of the client.
+    fn count(&mut self) -> Result<(), Code> {
+        let (since, count) = &mut self.messages;
+        if since.elapsed() > MESSAGES_SPAN {
+            (*since, *count) = (Instant::now(), 0);
+        }
+        *count += 1;
+        if *count > MESSAGES {
+            return Err(close::RATE_LIMITED);
+        }
+        Ok(())
+    }
+
     async fn handle_binary(&mut self, bytes: &[u8]) -> Result<(), Code> {
+        self.count()?;
         let (op, body) = bytes.split_first().ok_or(close::DECODE_ERROR)?;
         if !self.lets_in(u64::from(*op), &Value::Null) {
             return Ok(());
@@ -267,14 +286,6 @@ impl Connection {
         };
         if self.seat.is_none() {
             return Err(close::NOT_AUTHENTICATED);
-        }
-        let (since, count) = &mut self.mls_messages;
-        if since.elapsed() > MLS_SPAN {
-            (*since, *count) = (Instant::now(), 0);
-        }
-        *count += 1;
-        if *count > MLS_MESSAGES {
-            return Err(close::RATE_LIMITED);
         }
         self.report(said).await;
         Ok(())
@@ -294,6 +305,11 @@ impl Connection {
                 })
                 .await;
         }
+    }
+
+    /// By when the next heartbeat must have come: half an interval late is too late.
+    fn deadline(&self) -> Instant {
+        self.heard_from + self.shared.voice.heartbeat_interval * 3 / 2
     }
 
     async fn heartbeat(&mut self, data: Value) -> Result<(), Code> {
@@ -352,7 +368,14 @@ impl Connection {
             self.heard_from += passage.delay;
         }
         for message in passage.messages {
-            if self.socket.send(message).await.is_err() {
+            // Whoever reads nothing can neither be told anything nor hold up the end.
+            let deadline = self.deadline();
+            let sent = tokio::select! {
+                sent = self.socket.send(message) => sent.is_ok(),
+                () = tokio::time::sleep_until(deadline) => false,
+                () = self.stop.requested() => false,
+            };
+            if !sent {
                 return false;
             }
         }

@@ -6,6 +6,7 @@
 )]
 
 mod application;
+mod bad_company;
 mod channels;
 mod components;
 mod conformance;

@@ -14,7 +14,7 @@ pub(crate) use expressions::{default_sound, emoji, emoji_of, sound, sound_of, so
 pub(crate) use message::{attachment, emoji_name, message};
 
 use super::snowflake::iso;
-use super::{Channel, ChannelKind, Guild, Member, Overwrite, OverwriteTarget};
+use super::{Channel, ChannelKind, Guild, Member, Overwrite, OverwriteTarget, permissions};
 use super::{Role, User};
 
 /// Looks a user up by id; what only a running simulator can do for these functions.
@@ -183,6 +183,11 @@ fn overwrite(overwrite: &Overwrite) -> Value {
 pub(crate) fn voice_state(guild: &Guild, user: u64, left: &str) -> Value {
     let seat = guild.voice.get(&user);
     let member = guild.members.get(&user);
+    let channel = seat.and_then(|seat| guild.find_channel(seat.channel));
+    // Whoever is timed out stays where they are; that passes.
+    let may_speak = channel.is_none_or(|channel| {
+        permissions::in_channel(guild, channel, user, u64::MAX) & permissions::SPEAK != 0
+    });
     json!({
         "channel_id": seat.map(|seat| seat.channel.to_string()),
         "user_id": user.to_string(),
@@ -192,7 +197,7 @@ pub(crate) fn voice_state(guild: &Guild, user: u64, left: &str) -> Value {
         "self_deaf": seat.is_some_and(|seat| seat.self_deaf),
         "self_mute": seat.is_some_and(|seat| seat.self_mute),
         "self_video": false,
-        "suppress": false,
+        "suppress": !may_speak,
         "request_to_speak_timestamp": null,
     })
 }
