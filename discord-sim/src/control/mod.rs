@@ -132,9 +132,7 @@ fn of_guild(stop: Stop) -> Router<Arc<Shared>> {
             "/roles/{role}",
             patch(guilds::change_role).delete(guilds::remove_role),
         )
-        .route("/sounds", post(expressions::add_sound))
         .route("/sounds/{sound}", delete(expressions::remove_sound))
-        .route("/emojis", post(expressions::add_emoji))
         .route("/emojis/{emoji}", delete(expressions::remove_emoji))
         .route("/channels", post(guilds::add_channel))
         .route(
@@ -166,9 +164,14 @@ fn of_guild(stop: Stop) -> Router<Arc<Shared>> {
         .route("/heard/{utterance}", get(heard::utterance))
         .route("/mark", post(heard::mark))
         .route("/autocomplete", post(commands::autocomplete))
-        .merge(
-            Router::new()
-                .route("/slash", post(commands::slash))
-                .layer(DefaultBodyLimit::max(LARGEST_REQUEST)),
-        )
+        .merge(of_guild_with_files())
+}
+
+/// The routes of one guild that take files.
+fn of_guild_with_files() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/slash", post(commands::slash))
+        .route("/sounds", post(expressions::add_sound))
+        .route("/emojis", post(expressions::add_emoji))
+        .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
 }

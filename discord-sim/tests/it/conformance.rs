@@ -116,6 +116,46 @@ fn routes(source: &str) -> Vec<String> {
     found
 }
 
+/// The routers of the control interface, with the path below which each is nested.
+const CONTROL: [(&str, &str); 5] = [
+    ("fn routes(", ""),
+    ("fn of_message(", "/sim/messages/{message}"),
+    ("fn of_channel(", "/sim/channels/{channel}"),
+    ("fn of_guild(", "/sim/guilds/{guild}"),
+    ("fn of_guild_with_files(", "/sim/guilds/{guild}"),
+];
+
+/// The table of "By JSON" names each address below `/sim/`, and no other.
+#[test]
+fn every_control_route_is_listed() {
+    let source = fs::read_to_string(here("src/control/mod.rs")).unwrap();
+    let source = source.replace("frame::STYLE_PATH", "\"/sim/page/style.css\"");
+    let mut served = BTreeSet::new();
+    for (function, below) in CONTROL {
+        let (_, body) = source.split_once(function).unwrap();
+        let body = body.split("\n}\n").next().unwrap();
+        for route in routes(body) {
+            let (method, path) = route.split_once(' ').unwrap();
+            let path = path.trim_end_matches('/');
+            served.insert(format!("{method} {below}{path}"));
+        }
+    }
+    // The page and its files.
+    served.retain(|route| route.contains("/sim/") && !route.starts_with("GET /sim/page/"));
+    let readme = fs::read_to_string(here("README.md")).unwrap();
+    let (_, section) = readme.split_once("\n## By JSON\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let lines = section.lines().filter(|line| line.starts_with("| `"));
+    let listed: BTreeSet<_> = lines.map(|line| quoted(line).swap_remove(0)).collect();
+    assert!(served.len() > 70, "{}", served.len());
+    let missing: Vec<_> = served.difference(&listed).collect();
+    let gone: Vec<_> = listed.difference(&served).collect();
+    assert!(
+        missing.is_empty() && gone.is_empty(),
+        "missing {missing:#?}, gone {gone:#?}"
+    );
+}
+
 #[test]
 fn every_test_that_is_named_exists() {
     let rows = rows();
