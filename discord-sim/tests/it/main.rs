@@ -22,6 +22,7 @@ mod faults;
 mod forms;
 mod gateway;
 mod gateway_events;
+mod gateway_faults;
 mod gateway_interruptions;
 mod gateway_limits;
 mod gateway_members;

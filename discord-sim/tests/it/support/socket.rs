@@ -160,6 +160,14 @@ impl Socket {
         serde_json::from_slice(&text).unwrap()
     }
 
+    /// The next text frame, whatever is in it.
+    pub(crate) async fn receive_text(&mut self) -> String {
+        let message = tokio::time::timeout(super::PATIENCE, self.stream.next()).await;
+        let message = message.expect("a frame in time");
+        let message = message.expect("an open connection").unwrap();
+        message.into_text().unwrap().to_string()
+    }
+
     /// The next payload with this opcode.
     pub(crate) async fn receive_op(&mut self, op: u64) -> Value {
         loop {
