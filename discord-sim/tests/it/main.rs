@@ -48,6 +48,7 @@ mod roles;
 mod soundboard;
 mod support;
 mod voice;
+mod voice_faults;
 mod voice_gateway;
 mod voice_servers;
 mod voice_sessions;
