@@ -47,6 +47,7 @@ mod rest;
 mod roles;
 mod soundboard;
 mod support;
+mod udp_faults;
 mod voice;
 mod voice_faults;
 mod voice_gateway;
