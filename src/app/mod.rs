@@ -111,9 +111,11 @@ impl App {
         })
         .map_err(data_dir)?;
         let library = Library::open(config.sounds.dir.clone());
+        let settings = Arc::new(Settings::new(db.clone()));
         let ingest = Arc::new(Ingest::new(
             Arc::clone(&library),
             transcoder.clone(),
+            Arc::clone(&settings),
             db.clone(),
             clock.clone(),
             config.sounds.prepare_ahead,
@@ -145,7 +147,6 @@ impl App {
             db.clone(),
             clock.clone(),
         );
-        let settings = Arc::new(Settings::new(db.clone()));
         let player = Arc::new(Player::new(
             db.clone(),
             Arc::clone(&guilds),

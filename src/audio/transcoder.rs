@@ -79,7 +79,7 @@ pub struct Settings {
     pub worker: PathBuf,
     /// Longest sound that is played.
     pub max_length: Duration,
-    /// How loud every sound is made, in LUFS.
+    /// How loud sounds are made where nothing else is asked for, in LUFS.
     pub target: Level,
     /// By which workers are waited for.
     pub clock: Clock,
@@ -97,9 +97,9 @@ impl Settings {
         self.cpu() * 3
     }
 
-    fn order(&self, urgency: Urgency) -> Order {
+    fn order(&self, target: Level, urgency: Urgency) -> Order {
         Order {
-            target: self.target,
+            target,
             is_background: urgency == Urgency::Background,
             length_ms: self.max_length_ms(),
             memory_bytes: MEMORY_BYTES_MAX,
@@ -119,9 +119,13 @@ enum Urgency {
     Background,
 }
 
-/// Prepares sounds, each content once. Clones share everything.
+/// Prepares sounds, each content once for each loudness. Clones share everything.
 #[derive(Clone)]
-pub struct Transcoder(Arc<Inner>);
+pub struct Transcoder {
+    inner: Arc<Inner>,
+    /// How loud sounds are made.
+    target: Level,
+}
 
 struct Inner {
     settings: Settings,
@@ -184,7 +188,8 @@ impl Transcoder {
     pub fn new(settings: Settings) -> io::Result<Self> {
         let weight =
             |_: &Key, stream: &Stream| u32::try_from(stream.file.len()).unwrap_or(u32::MAX);
-        Ok(Self(Arc::new(Inner {
+        let target = settings.target;
+        let inner = Arc::new(Inner {
             folder: Folder::open(settings.cache_dir.clone(), settings.cache_max_bytes)?,
             settings,
             contents: Cache::new(REMEMBERED_MAX),
@@ -193,7 +198,15 @@ impl Transcoder {
                 .max_capacity(MEMORY_CACHE_BYTES)
                 .build(),
             workers: Semaphore::new(WORKERS_MAX),
-        })))
+        });
+        Ok(Self { inner, target })
+    }
+
+    /// The same that makes sounds this loud, in LUFS.
+    #[must_use]
+    pub fn at(&self, target: Level) -> Self {
+        let inner = Arc::clone(&self.inner);
+        Self { inner, target }
     }
 
     /// The playable form of `original`, for somebody who waits. Made where it is not there yet,
@@ -205,12 +218,12 @@ impl Transcoder {
     /// when it is gone, [`Error::Unavailable`] when the work did not finish in time,
     /// [`Error::StorageFull`], [`Error::Internal`] for faults of ours.
     pub async fn prepare(&self, original: &Original) -> Result<Prepared, Error> {
-        let inner = &self.0;
+        let inner = &self.inner;
         if let Some(examined) = original.examined() {
             if let Err(reason) = &examined.verdict {
                 return Err(self.refusal(*reason));
             }
-            if let Some(key) = inner.key(examined.hash)
+            if let Some(key) = self.key(examined.hash)
                 && let Some(prepared) = inner.load(key).await
             {
                 return Ok(prepared);
@@ -218,14 +231,14 @@ impl Transcoder {
         }
         // It is new, or somebody cleaned the cache up.
         let (examined, origin) = inner
-            .look(original, Urgency::Now)
+            .look(original, self.target, Urgency::Now)
             .await
             .map_err(|failure| Error::from(&*failure))?;
-        original.remember(examined.clone());
+        self.remember(original, examined.clone());
         if let Err(reason) = examined.verdict {
             return Err(self.refusal(reason));
         }
-        let prepared = match inner.key(examined.hash) {
+        let prepared = match self.key(examined.hash) {
             Some(key) => inner.load(key).await,
             None => None,
         };
@@ -240,51 +253,59 @@ impl Transcoder {
     /// # Errors
     /// As [`prepare`](Self::prepare), but for a file that cannot be played.
     pub async fn examine(&self, original: &Original) -> Result<Outcome, Error> {
-        let look = self.0.look(original, Urgency::Background).await;
+        let look = self.inner.look(original, self.target, Urgency::Background);
+        let look = look.await;
         let (examined, origin) = look.map_err(|failure| Error::from(&*failure))?;
         let outcome = match (&examined.verdict, origin) {
             (Err(_), _) => Outcome::Refused,
             (Ok(_), Origin::Made) => Outcome::Made,
             (Ok(_), _) => Outcome::Found,
         };
-        original.remember(examined);
+        self.remember(original, examined);
         Ok(outcome)
     }
 
     /// Whether the prepared form of this content is in the cache folder.
     pub fn is_cached(&self, hash: Hash) -> bool {
-        self.0
-            .key(Some(hash))
-            .is_some_and(|key| self.0.folder.has(&key))
+        self.key(Some(hash))
+            .is_some_and(|key| self.inner.folder.has(&key))
     }
 
     /// Whether the cache folder could hold more without losing anything.
     pub fn has_room(&self) -> bool {
-        self.0.folder.has_room()
+        self.inner.folder.has_room()
     }
 
     /// The longest sound that is played, in milliseconds.
     pub fn max_length_ms(&self) -> u64 {
-        self.0.settings.max_length_ms()
+        self.inner.settings.max_length_ms()
     }
 
     /// How loud sounds are made, in LUFS.
     pub fn target(&self) -> Level {
-        self.0.settings.target
+        self.target
+    }
+
+    fn key(&self, hash: Option<Hash>) -> Option<Key> {
+        let target = self.target;
+        hash.map(|hash| Key { hash, target })
+    }
+
+    /// Keeps what a sound turned out to be. What was added to it for another loudness than the
+    /// usual one is nothing to be remembered.
+    fn remember(&self, original: &Original, examined: Examined) {
+        if self.target == self.inner.settings.target || examined.verdict.is_err() {
+            original.remember(examined);
+        }
     }
 
     fn refusal(&self, reason: Reason) -> Error {
-        let text = reason.text(self.0.settings.max_length);
+        let text = reason.text(self.inner.settings.max_length);
         Error::Conflict(format!("this sound cannot be played: {text}"))
     }
 }
 
 impl Inner {
-    fn key(&self, hash: Option<Hash>) -> Option<Key> {
-        let target = self.settings.target;
-        hash.map(|hash| Key { hash, target })
-    }
-
     /// What was prepared, from memory or from its file.
     async fn load(self: &Arc<Self>, key: Key) -> Option<Prepared> {
         let pin = self.folder.find(&key);
@@ -322,6 +343,7 @@ impl Inner {
     async fn look(
         self: &Arc<Self>,
         original: &Original,
+        target: Level,
         urgency: Urgency,
     ) -> Result<(Examined, Origin), Arc<Failure>> {
         let refused = |hash, reason| Examined {
@@ -337,7 +359,6 @@ impl Inner {
             .await
             .map_err(joined)?
             .map_err(|unread| Arc::new(unread.into()))?;
-        let target = self.settings.target;
         let key = Key { hash, target };
         if matches!(self.contents.get(&key).await, Some(Ok(_))) && !self.folder.has(&key) {
             self.contents.invalidate(&key).await;
@@ -384,7 +405,7 @@ impl Inner {
         let settings = &self.settings;
         let ending = process::run(
             &settings.worker,
-            settings.order(urgency),
+            settings.order(key.target, urgency),
             &settings.clock,
             settings.wall(),
             source.try_clone()?,

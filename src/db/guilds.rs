@@ -37,6 +37,8 @@ pub struct Columns {
     pub fast_trigger: bool,
     /// Whether the bot joins ahead of a play.
     pub early_join: bool,
+    /// Hundredths of a LUFS; `None`: as the operator wants it.
+    pub loudness_clufs: Option<i32>,
 }
 
 /// How `guild_roles.kind` is written.
@@ -70,6 +72,19 @@ pub fn find(conn: &mut AnyConnection, guild: GuildId) -> QueryResult<Option<Row>
         dj_roles: of_kind(DJ),
         blocked_roles: of_kind(BLOCKED),
     }))
+}
+
+/// How loud sounds are in guilds that have chosen that, each loudness once.
+///
+/// # Errors
+/// The database's.
+pub fn list_loudness(conn: &mut AnyConnection) -> QueryResult<Vec<i32>> {
+    let chosen: Vec<Option<i32>> = guilds::table
+        .filter(guilds::loudness_clufs.is_not_null())
+        .select(guilds::loudness_clufs)
+        .distinct()
+        .load(conn)?;
+    Ok(chosen.into_iter().flatten().collect())
 }
 
 /// Keeps what a guild has chosen, in place of what was kept before. A role that is in both lists

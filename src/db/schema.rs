@@ -121,6 +121,8 @@ diesel::table! {
         fast_trigger -> Bool,
         /// Whether the bot joins ahead of a play.
         early_join -> Bool,
+        /// How loud sounds are, in hundredths of a LUFS; none: as the operator wants them.
+        loudness_clufs -> Nullable<Integer>,
     }
 }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
+use crate::audio::Level;
 use crate::db::{Db, guilds};
 use crate::error::Error;
 use crate::ids::{GuildId, RoleId};
@@ -131,6 +132,8 @@ pub struct GuildSettings {
     pub has_fast_trigger: bool,
     /// Whether the bot joins as soon as a play is likely to follow.
     pub joins_early: bool,
+    /// How loud sounds are made, in LUFS; `None`: as the operator wants them.
+    pub loudness: Option<Level>,
 }
 
 impl Default for GuildSettings {
@@ -146,6 +149,7 @@ impl Default for GuildSettings {
             has_entrances: true,
             has_fast_trigger: true,
             joins_early: false,
+            loudness: None,
         }
     }
 }
@@ -176,6 +180,7 @@ impl GuildSettings {
             entrances,
             fast_trigger,
             early_join,
+            loudness_clufs,
         } = row.columns;
         let volume = u16::try_from(volume).ok().and_then(Volume::new);
         let leave_after = leave_after_s.map(|s| u64::try_from(s).unwrap_or(0));
@@ -190,6 +195,7 @@ impl GuildSettings {
             has_entrances: entrances,
             has_fast_trigger: fast_trigger,
             joins_early: early_join,
+            loudness: loudness_clufs.map(Level::from_hundredths),
         }
     }
 
@@ -205,6 +211,7 @@ impl GuildSettings {
                 entrances: self.has_entrances,
                 fast_trigger: self.has_fast_trigger,
                 early_join: self.joins_early,
+                loudness_clufs: self.loudness.map(Level::hundredths),
             },
             dj_roles: self.dj_roles.clone(),
             blocked_roles: self.blocked_roles.clone(),
@@ -218,6 +225,8 @@ pub struct Settings {
     known: Cache<GuildId, Arc<GuildSettings>>,
     /// Held from reading a row to remembering it, so that an older one is not remembered last.
     remembering: Mutex<()>,
+    /// Told when a guild has chosen how loud its sounds are.
+    loudness: watch::Sender<()>,
 }
 
 impl Settings {
@@ -227,6 +236,7 @@ impl Settings {
             db,
             known: Cache::new(REMEMBERED_MAX),
             remembering: Mutex::default(),
+            loudness: watch::Sender::default(),
         }
     }
 
@@ -243,6 +253,20 @@ impl Settings {
         let settings = Arc::new(row.map(GuildSettings::from_row).unwrap_or_default());
         self.known.insert(guild, Arc::clone(&settings)).await;
         Ok(settings)
+    }
+
+    /// How loud sounds are made for guilds that have chosen that, each loudness once.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn list_loudness(&self) -> Result<Vec<Level>, Error> {
+        let chosen = self.db.run(guilds::list_loudness).await?;
+        Ok(chosen.into_iter().map(Level::from_hundredths).collect())
+    }
+
+    /// Resolves when a guild has chosen how loud its sounds are.
+    pub fn loudness_changes(&self) -> watch::Receiver<()> {
+        self.loudness.subscribe()
     }
 
     /// Changes what a guild has chosen; returns what it is now. Changes of one guild that come at
@@ -267,7 +291,11 @@ impl Settings {
             })
             .await?;
         let changed = Arc::new(changed);
+        let before = self.known.remove(&guild).await;
         self.known.insert(guild, Arc::clone(&changed)).await;
+        if before.and_then(|before| before.loudness) != changed.loudness {
+            self.loudness.send_replace(());
+        }
         Ok(changed)
     }
 }

@@ -19,6 +19,7 @@ use crate::audio::{Outcome, Stamp, Transcoder};
 use crate::clock::Clock;
 use crate::db::{Db, sound_files};
 use crate::domain::library::{Library, Order, Sound};
+use crate::domain::settings::Settings;
 use crate::error::Error;
 use rows::Rules;
 
@@ -49,6 +50,7 @@ pub struct Progress {
 pub struct Ingest {
     library: Arc<Library>,
     transcoder: Transcoder,
+    settings: Arc<Settings>,
     db: Db,
     clock: Clock,
     /// Whether sounds are prepared before somebody asks for them.
@@ -73,6 +75,7 @@ impl Ingest {
     pub fn new(
         library: Arc<Library>,
         transcoder: Transcoder,
+        settings: Arc<Settings>,
         db: Db,
         clock: Clock,
         is_ahead: bool,
@@ -80,6 +83,7 @@ impl Ingest {
         Self {
             library,
             transcoder,
+            settings,
             db,
             clock,
             is_ahead,
@@ -102,12 +106,15 @@ impl Ingest {
 
     async fn work(&self) {
         let mut looks = self.library.looks();
+        let mut loudness = self.settings.loudness_changes();
         let mut tries = HashMap::new();
         let (mut kept, known) = self.recall().await;
         let mut is_first = true;
         loop {
             looks.borrow_and_update();
+            loudness.borrow_and_update();
             let tally = self.pass(&mut kept, &mut tries, is_first).await;
+            self.pass_for_guilds().await;
             if is_first || tally.prepared + tally.refused > 0 {
                 tracing::info!(
                     known = if is_first { known } else { 0 },
@@ -127,6 +134,7 @@ impl Ingest {
             });
             tokio::select! {
                 changed = looks.changed() => if changed.is_err() { return },
+                changed = loudness.changed() => if changed.is_err() { return },
                 () = self.clock.sleep_until(retry), if tally.failed > 0 => {}
             }
             sleep(SETTLE).await;
@@ -210,7 +218,7 @@ impl Ingest {
             .send_modify(|progress| (progress.done, progress.total) = (0, total));
 
         let mut tally = Tally::default();
-        let mut results = self.start_lanes(queue);
+        let mut results = start_lanes(&self.transcoder, queue);
         let mut batch = Vec::new();
         while results.recv_many(&mut batch, BATCH_MAX).await > 0 {
             let done: Vec<Arc<Sound>> = batch.iter().map(|(sound, _)| Arc::clone(sound)).collect();
@@ -243,43 +251,34 @@ impl Ingest {
         tally
     }
 
-    /// Starts decoding; the results come in any order, until all are there or the receiver is
-    /// dropped.
-    fn start_lanes(
-        &self,
-        queue: VecDeque<Arc<Sound>>,
-    ) -> mpsc::Receiver<(Arc<Sound>, Result<Outcome, Error>)> {
-        let cores = available_parallelism().map_or(1, usize::from);
-        let lanes = cores.saturating_sub(1).clamp(1, LANES_MAX).min(queue.len());
-        let (results, received) = mpsc::channel(BATCH_MAX);
-        let queue = Arc::new(Mutex::new(queue));
-        for _ in 0..lanes {
-            let (queue, results) = (Arc::clone(&queue), results.clone());
-            let transcoder = self.transcoder.clone();
-            tokio::spawn(async move {
-                loop {
-                    let next = queue
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .pop_front();
-                    let Some(sound) = next else { return };
-                    let is_known = sound.original.examined().is_some();
-                    if is_known && !transcoder.has_room() {
-                        continue;
-                    }
-                    let work = transcoder.examine(&sound.original);
-                    tokio::select! {
-                        outcome = work => {
-                            if results.send((sound, outcome)).await.is_err() {
-                                return;
-                            }
-                        }
-                        () = results.closed() => return,
-                    }
-                }
-            });
+    /// Prepares what is known by now as loud as some guilds want it, as long as there is room.
+    async fn pass_for_guilds(&self) {
+        if !self.is_ahead {
+            return;
         }
-        received
+        let targets = match self.settings.list_loudness().await {
+            Ok(targets) => targets,
+            Err(error) => {
+                tracing::warn!(?error, "how loud guilds want their sounds cannot be read");
+                return;
+            }
+        };
+        for target in targets {
+            let transcoder = self.transcoder.at(target);
+            let is_missing = |sound: &Arc<Sound>| {
+                let examined = sound.original.examined();
+                let hash = examined.and_then(|examined| examined.hash);
+                sound.is_playable() && hash.is_some_and(|hash| !transcoder.is_cached(hash))
+            };
+            let queue = self.sounds().into_iter().filter(is_missing).collect();
+            let mut results = start_lanes(&transcoder, queue);
+            while let Some((sound, outcome)) = results.recv().await {
+                if let Err(error) = outcome {
+                    let path = sound.original.path();
+                    tracing::warn!(?error, sound.path = ?path, "a sound was not prepared");
+                }
+            }
+        }
     }
 
     /// Writes what is known and not written yet.
@@ -335,6 +334,44 @@ impl Ingest {
             Err(error) => tracing::warn!(?error, "sounds that are gone were not forgotten"),
         }
     }
+}
+
+/// Starts decoding; the results come in any order, until all are there or the receiver is dropped.
+fn start_lanes(
+    transcoder: &Transcoder,
+    queue: VecDeque<Arc<Sound>>,
+) -> mpsc::Receiver<(Arc<Sound>, Result<Outcome, Error>)> {
+    let cores = available_parallelism().map_or(1, usize::from);
+    let lanes = cores.saturating_sub(1).clamp(1, LANES_MAX).min(queue.len());
+    let (results, received) = mpsc::channel(BATCH_MAX);
+    let queue = Arc::new(Mutex::new(queue));
+    for _ in 0..lanes {
+        let (queue, results) = (Arc::clone(&queue), results.clone());
+        let transcoder = transcoder.clone();
+        tokio::spawn(async move {
+            loop {
+                let next = queue
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .pop_front();
+                let Some(sound) = next else { return };
+                let is_known = sound.original.examined().is_some();
+                if is_known && !transcoder.has_room() {
+                    continue;
+                }
+                let work = transcoder.examine(&sound.original);
+                tokio::select! {
+                    outcome = work => {
+                        if results.send((sound, outcome)).await.is_err() {
+                            return;
+                        }
+                    }
+                    () = results.closed() => return,
+                }
+            }
+        });
+    }
+    received
 }
 
 fn path(sound: &Sound) -> Option<String> {

@@ -117,7 +117,8 @@ impl Player {
             "there is no sound of this name, see the list of sounds",
         ))?;
         self.check_bot_rights(asker.guild, channel)?;
-        let audio = self.transcoder.prepare(&file.original).await?;
+        let transcoder = self.transcoder_for(&settings);
+        let audio = transcoder.prepare(&file.original).await?;
         self.order(asker, user_tag, settings, channel, &file, audio)
             .await
     }
@@ -134,12 +135,13 @@ impl Player {
         let page = self.db.quick(move |conn| plays::page(conn, guild, 0, last));
         let recent = page.await?.entries.into_iter().map(|play| play.sound);
         let recent: Vec<String> = recent.collect();
+        let transcoder = self.transcoder_for(&settings);
         let (mut sounds, _) = self.library.page(library::Order::Name, 0, usize::MAX);
         loop {
             let picked = random::pick(&sounds, &recent);
             let place = picked.ok_or(Error::NotFound("there are no sounds yet"))?;
             let file = sounds.swap_remove(place);
-            match self.transcoder.prepare(&file.original).await {
+            match transcoder.prepare(&file.original).await {
                 Ok(audio) => {
                     let play = self.order(asker, user_tag, settings, channel, &file, audio);
                     return play.await;
@@ -149,6 +151,12 @@ impl Player {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// What makes sounds as loud as a guild wants them.
+    fn transcoder_for(&self, settings: &GuildSettings) -> Transcoder {
+        let usual = self.transcoder.target();
+        self.transcoder.at(settings.loudness.unwrap_or(usual))
     }
 
     /// Hands a sound to the guild's player.

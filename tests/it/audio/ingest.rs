@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use yuri::app::{App, Running};
-use yuri::audio::{Facts, Reason};
+use yuri::audio::{Facts, Level, Reason};
 use yuri::clock::Clock;
 use yuri::config::Config;
 use yuri::db::sound_files;
+use yuri::domain::settings::GuildSettings;
+use yuri::ids::GuildId;
 
 use super::vectors::flac_bomb;
 use super::{fixture, until, worker};
@@ -165,6 +167,31 @@ async fn a_first_start_prepares_everything_and_the_next_asks_the_database() {
     let strict = house.start_with(Path::new("/nowhere"), &[("YURI_SOUNDS__MAX_LENGTH_S", "1")]);
     assert_eq!(strict.verdict("a").await, Err(Reason::TooLong));
     strict.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sounds_are_prepared_as_loud_as_any_guild_wants_them() {
+    let house = House::new();
+    house.add("a.wav", &fixture("tone.wav"));
+    let process = house.start();
+    process.passed(1).await;
+    assert_eq!(house.prepared(), 1);
+    for guild in [1_u64, 2, 3] {
+        let lufs = if guild == 3 { -9.0 } else { -23.0 };
+        let guild = GuildId::try_from(guild).unwrap();
+        let choose = move |it: &mut GuildSettings| it.loudness = Some(Level::from_db(lufs));
+        process.app.settings.update(guild, choose).await.unwrap();
+    }
+    until(|| house.prepared() == 3).await;
+    // A new sound as well, and by the next process.
+    house.add("b.mp3", &fixture("tone.mp3"));
+    until(|| house.prepared() == 6).await;
+    process.stop().await;
+    fs::remove_dir_all(house.cache()).unwrap();
+    let process = house.start();
+    process.passed(1).await;
+    assert_eq!(house.prepared(), 6);
+    process.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

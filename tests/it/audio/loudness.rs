@@ -75,6 +75,7 @@ async fn another_target_is_another_file() {
     let bench = Bench::new();
     let sound = bench.add("sound", &fixture("tone.wav"));
     let usual = bench.transcoder().prepare(&sound).await.unwrap();
+    let facts = sound.examined().unwrap().clone();
     for lufs in [-23.0, -11.0] {
         let mut settings = bench.settings();
         settings.target = Level::from_db(lufs);
@@ -83,7 +84,11 @@ async fn another_target_is_another_file() {
         let prepared = transcoder.prepare(&again).await.unwrap();
         assert_ne!(prepared.ogg, usual.ogg);
         assert_level(&heard(&prepared), lufs, "another target");
+        // The same where only some want it.
+        let some = bench.transcoder().at(Level::from_db(lufs));
+        assert_eq!(some.prepare(&sound).await.unwrap().ogg, prepared.ogg);
     }
+    assert_eq!(sound.examined(), Some(&facts));
     assert_eq!((bench.starts(), bench.cached()), (3, 3));
 }
 

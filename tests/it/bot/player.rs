@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use discord_sim::Utterance;
+use yuri::audio::Level;
 use yuri::domain::player::State;
 use yuri::domain::settings::{Mode, Volume};
 use yuri::ids::RoleId;
@@ -146,6 +147,18 @@ impl Stage {
             .unwrap();
         self.until_player(|player| player.playing.is_empty()).await;
         pure_tone(&heard)
+    }
+}
+
+voice_test! {
+    async fn a_guild_hears_sounds_as_loud_as_it_wants_them() {
+        let stage = Stage::start().await;
+        let usual = stage.heard_tone(0).await;
+        stage.choose(|settings| settings.loudness = Some(Level::from_db(-26.0))).await;
+        let quiet = stage.heard_tone(1).await;
+        let difference = 20.0 * (usual / quiet).log10();
+        assert!((difference - 10.0).abs() < 0.3, "{difference} dB");
+        stage.stop().await.shutdown().await;
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use yuri::audio::Level;
 use yuri::db::user_sounds;
 use yuri::domain::settings::{GuildSettings, Language, Mode, Settings, Volume};
 use yuri::ids::{GuildId, RoleId, UserId};
@@ -25,6 +26,7 @@ async fn a_guilds_choices_are_kept_and_can_be_taken_back() {
             has_entrances: false,
             has_fast_trigger: false,
             joins_early: true,
+            loudness: Some(Level::from_db(-20.5)),
         };
         for settings in [chosen, GuildSettings::default()] {
             let wanted = settings.clone();
@@ -34,7 +36,9 @@ async fn a_guilds_choices_are_kept_and_can_be_taken_back() {
                 .unwrap();
             assert_eq!(*written, settings);
             let read = Settings::new(db.clone()).get(guild).await.unwrap();
-            assert_eq!(read, Arc::new(settings));
+            assert_eq!(read, Arc::new(settings.clone()));
+            let loudness = Settings::new(db.clone()).list_loudness().await.unwrap();
+            assert_eq!(loudness, Vec::from_iter(settings.loudness));
         }
         let forever = |settings: &mut GuildSettings| settings.leave_after = None;
         Settings::new(db.clone())
