@@ -274,3 +274,36 @@ async fn a_form_in_place_of_a_reply_is_no_reply() {
     let (seen, ()) = tokio::join!(sim.slash(BEN, LAB, "board", &[]), bot);
     assert_eq!(seen.unwrap_err(), SimError::UnexpectedAnswer(9));
 }
+
+#[tokio::test]
+async fn who_sees_an_answer_is_settled_when_it_is_made() {
+    let mut stage = stage().await;
+    let sim = stage.sim.clone();
+    for (deferred, follow, expected) in [(64, 1 << 15, (1 << 15) | 64), (0, 64, 0)] {
+        let person = sim.clone();
+        let using = async move { person.use_command(BEN, LAB, &Slash::new("board")).await };
+        let using = tokio::spawn(using);
+        let event = stage.socket.receive_event("INTERACTION_CREATE").await;
+        let answer = json!({ "type": 5, "data": { "flags": deferred } });
+        assert_eq!(stage.rest.post(&callback(&event), answer).await, DONE);
+        let original = format!("{}/messages/@original", webhook(&event));
+        let (_, answered) = if follow == 64 {
+            let body = json!({ "content": "for all", "flags": follow });
+            stage.rest.post(&webhook(&event), body).await
+        } else {
+            let text = json!([{ "type": 10, "content": "later" }]);
+            let body = json!({ "components": text, "flags": follow });
+            stage.rest.patch(&original, body).await
+        };
+        assert_eq!(answered["flags"], expected);
+        // Embeds are hidden and shown; nothing else comes and goes.
+        let (_, hidden) = stage.rest.patch(&original, json!({ "flags": 4 })).await;
+        assert_eq!(hidden["flags"], expected | 4);
+        let (_, shown) = stage.rest.patch(&original, json!({ "flags": 0 })).await;
+        assert_eq!(shown["flags"], expected);
+        assert_eq!(
+            reply(using.await.unwrap().unwrap()).ephemeral,
+            deferred == 64
+        );
+    }
+}

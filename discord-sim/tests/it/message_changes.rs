@@ -77,20 +77,27 @@ async fn messages_are_edited_and_deleted_alone_and_together() {
     let event = listener.receive_event("MESSAGE_DELETE_BULK").await;
     assert_eq!(event["ids"].as_array().unwrap().len(), 3);
     assert_eq!(otto.get(MESSAGES).await.1, json!([]));
+    // What is gone already is not told again.
+    let gone = json!({ "messages": others.map(|id| id.to_string()) });
+    assert_eq!(otto.post(&bulk, gone).await, DONE);
     let one = json!({ "messages": ["1"] });
     assert_eq!(otto.post(&bulk, one).await.1["code"], 50016);
     let old = json!({ "messages": ["1", "2"] });
     assert_eq!(otto.post(&bulk, old).await.1["code"], 50034);
     let id = sim.send_message(ADA, GENERAL, "old").unwrap();
+    let next = listener.receive().await;
+    assert_eq!(next["t"], "MESSAGE_CREATE", "{next}");
     sim.advance_clock(Duration::from_hours(14 * 24 + 1));
     let stale = json!({ "messages": [id.to_string(), (id + 1).to_string()] });
     assert_eq!(otto.post(&bulk, stale).await.1["code"], 50034);
     // Who may manage messages may hide the embeds of others, but not change the text.
     let theirs = format!("{MESSAGES}/{id}");
+    let (_, hidden) = otto.patch(&theirs, json!({ "flags": 4 })).await;
     assert_eq!(
-        otto.patch(&theirs, json!({ "flags": 4 })).await.1["flags"],
-        4
+        (&hidden["flags"], &hidden["edited_timestamp"]),
+        (&json!(4), &Value::Null)
     );
+    assert_eq!(otto.patch(&theirs, json!({})).await, (200, hidden));
     assert_eq!(
         otto.patch(&theirs, json!({ "content": "x" })).await.1["code"],
         50005
@@ -354,4 +361,22 @@ async fn pins_and_reactions_have_their_limits() {
     let sticker = serde_json::json!({ "sticker_ids": ["1"] });
     let refused = error(400, 50081, "Invalid Sticker Sent");
     assert_eq!(otto.post(MESSAGES, sticker).await, refused);
+}
+
+#[tokio::test]
+async fn what_discord_wrote_is_not_edited() {
+    let Stage { sim, .. } = stage().await;
+    let otto = Rest::new(&sim.for_bot(22));
+    let id = sim.send_message(ADA, GENERAL, "keep").unwrap();
+    assert_eq!(otto.mark(&format!("{MESSAGES}/pins/{id}")).await, DONE);
+    let (_, messages) = otto.get(MESSAGES).await;
+    assert_eq!(
+        (&messages[0]["type"], &messages[0]["author"]["id"]),
+        (&json!(6), &json!("22"))
+    );
+    let edited = otto
+        .patch(&path(&messages[0]), json!({ "content": "x" }))
+        .await;
+    let refused = error(403, 50021, "Cannot execute action on a system message");
+    assert_eq!(edited, refused);
 }

@@ -13,7 +13,8 @@ use crate::world::{Message, permissions};
 
 /// How old a message may be to be deleted with others, in milliseconds.
 const BULK_AGE_MS: u64 = 14 * 24 * 60 * 60 * 1_000;
-const BULK: std::ops::RangeInclusive<usize> = 2..=100;
+/// How many messages are deleted at once.
+pub(crate) const BULK: std::ops::RangeInclusive<usize> = 2..=100;
 
 impl State {
     /// A bot edits a message: its own, or the flags of another's if it may.
@@ -27,17 +28,25 @@ impl State {
         let access = self.access(bot, channel)?;
         access.demand_text()?;
         let mut message = self.visible(channel, id)?.clone();
-        if message.author == bot {
-            self.compose(&mut message, draft, access.bits)?;
-        } else {
-            if !draft.is_flags_only() {
-                return Err(ApiError::NOT_YOUR_MESSAGE);
-            }
-            access.demand(permissions::MANAGE_MESSAGES)?;
-            let flags = draft.flags.unwrap_or(0) & SUPPRESS_EMBEDS;
-            message.flags = (message.flags & !SUPPRESS_EMBEDS) | flags;
+        if message.kind.is_system() {
+            return Err(ApiError::SYSTEM_MESSAGE);
         }
-        self.replace_message(message);
+        if message.author == bot && !draft.is_flags_only() {
+            self.compose(&mut message, draft, access.bits)?;
+            self.replace_message(message);
+        } else {
+            if message.author != bot {
+                if !draft.is_flags_only() {
+                    return Err(ApiError::NOT_YOUR_MESSAGE);
+                }
+                access.demand(permissions::MANAGE_MESSAGES)?;
+            }
+            // To hide embeds is no edit, and to send nothing no change.
+            if let Some(flags) = draft.flags {
+                message.flags = (message.flags & !SUPPRESS_EMBEDS) | (flags & SUPPRESS_EMBEDS);
+                self.put_back(message);
+            }
+        }
         let message = self.visible(channel, id)?;
         Ok(self.show_message(message, bot))
     }
@@ -81,6 +90,9 @@ impl State {
         }
         let visible = |id: &u64| self.visible(channel, *id).is_ok();
         let ids = ids.iter().copied().filter(visible).collect::<Vec<_>>();
+        if ids.is_empty() {
+            return Ok(());
+        }
         for id in &ids {
             self.messages.remove(channel, *id);
         }
@@ -112,8 +124,8 @@ impl State {
         self.put_back(message);
     }
 
-    /// As [`replace_message`](State::replace_message), for what is no edit: the person sees
-    /// the message for the first time.
+    /// As [`replace_message`](State::replace_message), for what is no edit, as of a message
+    /// that the person sees for the first time.
     pub(in crate::state) fn put_back(&mut self, message: Message) {
         let (channel, id) = (message.channel, message.id);
         if let Some(place) = self.messages.get_mut(channel, id) {

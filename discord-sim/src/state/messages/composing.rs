@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::draft::{Draft, Listed, Upload};
 use crate::protocol::api_error::{ApiError, FieldError};
 use crate::state::State;
-use crate::world::message::{COMPONENTS_V2, MessageKind};
+use crate::world::message::{EPHEMERAL, MessageKind, SUPPRESS_EMBEDS};
 use crate::world::{Attachment, Message};
 
 const MOST_ATTACHMENTS: usize = 10;
@@ -31,8 +31,9 @@ impl State {
             message.components = components;
         }
         if let Some(flags) = draft.flags {
-            // What is a message of components alone stays one.
-            message.flags = (message.flags & COMPONENTS_V2) | flags;
+            // Who sees a message is settled when it is made; what is a message of components
+            // alone stays one.
+            message.flags = (message.flags & !SUPPRESS_EMBEDS) | (flags & !EPHEMERAL);
         }
         message.tts |= draft.tts;
         if !draft.nonce.is_null() {

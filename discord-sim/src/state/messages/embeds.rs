@@ -61,8 +61,7 @@ fn embed(form: &mut Form<'_>) -> (Value, usize) {
     for (name, text, most) in [("footer", "text", 2_048), ("author", "name", 256)] {
         let part = form.object(name, |form| {
             let mut part = Map::new();
-            form.require(text);
-            put_text(&mut part, form, text, most, &mut length);
+            require_text(&mut part, form, text, most, &mut length);
             put_url(&mut part, form, "url", false);
             put_url(&mut part, form, "icon_url", true);
             part
@@ -74,8 +73,7 @@ fn embed(form: &mut Form<'_>) -> (Value, usize) {
     let fields = form.objects("fields", 0..=MOST_FIELDS, |form| {
         let mut field = Map::new();
         for (name, most) in [("name", 256), ("value", 1_024)] {
-            form.require(name);
-            put_text(&mut field, form, name, most, &mut length);
+            require_text(&mut field, form, name, most, &mut length);
         }
         let inline = form.flag("inline").unwrap_or(false);
         field.insert("inline".to_owned(), json!(inline));
@@ -104,6 +102,21 @@ fn put_text(
     if let Some(text) = form.text(name, 0..=most).filter(|text| !text.is_empty()) {
         *length += text.chars().count();
         into.insert(name.to_owned(), json!(text));
+    }
+}
+
+/// Text that must not be left out; spaces alone are no text.
+fn require_text(
+    into: &mut Map<String, Value>,
+    form: &mut Form<'_>,
+    name: &str,
+    most: usize,
+    length: &mut usize,
+) {
+    put_text(into, form, name, most, length);
+    let sent = form.value(name).map(|value| value.as_str().unwrap_or("?"));
+    if sent.is_none_or(|text| text.trim().is_empty()) {
+        form.fault(name, "BASE_TYPE_REQUIRED", "This field is required");
     }
 }
 
@@ -201,6 +214,21 @@ mod tests {
             (
                 json!({ "fields": [{ "name": "n" }] }),
                 "embeds.0.fields.0.value",
+                "BASE_TYPE_REQUIRED",
+            ),
+            (
+                json!({ "fields": [{ "name": "", "value": "v" }] }),
+                "embeds.0.fields.0.name",
+                "BASE_TYPE_REQUIRED",
+            ),
+            (
+                json!({ "title": "T", "author": { "name": " " } }),
+                "embeds.0.author.name",
+                "BASE_TYPE_REQUIRED",
+            ),
+            (
+                json!({ "title": "T", "footer": { "text": "" } }),
+                "embeds.0.footer.text",
                 "BASE_TYPE_REQUIRED",
             ),
             (

@@ -3,7 +3,7 @@
 //! Called by REST on behalf of bots, by the answers to interactions, and by the library's
 //! people.
 
-mod changing;
+pub(crate) mod changing;
 pub(crate) mod components;
 mod composing;
 pub(crate) mod draft;
