@@ -321,7 +321,17 @@ async fn many_are_banned_at_once() {
     let (_, banned) = stage.yuri.post(&path, body).await;
     let expected = json!({ "banned_users": ["12", "13"], "failed_users": ["11"] });
     assert_eq!(banned, expected);
-    let nobody = stage.yuri.post(&path, json!({ "user_ids": ["11"] })).await;
+    // Who is banned already is not banned again.
+    let lift = format!("/guilds/{LAB}/bans/{CLEO}");
+    assert_eq!(stage.yuri.delete(&lift).await, DONE);
+    let again = json!({ "user_ids": ["12", "13"] });
+    let (_, banned) = stage.yuri.post(&path, again).await;
+    let expected = json!({ "banned_users": ["13"], "failed_users": ["12"] });
+    assert_eq!(banned, expected);
+    let nobody = stage
+        .yuri
+        .post(&path, json!({ "user_ids": ["11", "12"] }))
+        .await;
     assert_eq!(nobody, error(400, 500_000, "Failed to ban users"));
     let none = stage.yuri.post(&path, json!({})).await;
     assert_eq!(fault(&none, "user_ids"), "BASE_TYPE_REQUIRED");

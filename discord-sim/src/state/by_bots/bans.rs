@@ -81,7 +81,13 @@ impl State {
     ) -> Result<(Vec<u64>, Vec<u64>), ApiError> {
         let standing = self.standing(guild, bot)?;
         standing.demand(permissions::BAN_MEMBERS | permissions::MANAGE_GUILD)?;
-        let mut ban = |user: &u64| self.ban_below(standing, guild, *user, deletion_s).is_ok();
+        // Who was banned before is not banned now.
+        let bans = &self.home(guild, bot)?.bans;
+        let before = users.iter().filter(|user| bans.contains_key(user));
+        let before = before.copied().collect::<Vec<_>>();
+        let mut ban = |user: &u64| {
+            !before.contains(user) && self.ban_below(standing, guild, *user, deletion_s).is_ok()
+        };
         let (banned, failed) = users.iter().partition::<Vec<u64>, _>(|user| ban(user));
         if banned.is_empty() {
             return Err(ApiError::NOBODY_BANNED);
