@@ -1,7 +1,8 @@
 //! Reading what a client sent, field by field, and saying what is wrong in Discord's words.
 //!
 //! Used by REST for bodies and query strings, and by the checks in the state behind it.
-//! Every fault is collected, so that a client is told of all of them at once.
+//! Faults are collected, so that a client is told of all of them at once; of a body that is
+//! wrong all over it is told the first hundred.
 
 use std::ops::RangeInclusive;
 
@@ -10,6 +11,9 @@ use serde_json::{Map, Value};
 
 use super::api_error::{ApiError, FieldError};
 use super::data_uri;
+
+/// How many faults are told at once. A list may be wrong in each of its entries.
+const MOST_FAULTS: usize = 100;
 
 /// A JSON object, or a query string, that is being read.
 ///
@@ -22,7 +26,7 @@ pub(crate) struct Form<'a> {
 }
 
 /// What a client makes of something that it may take away.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Change<T> {
     Keep,
     Clear,
@@ -82,8 +86,16 @@ impl<'a> Form<'a> {
 
     /// Takes note of a fault; an empty name means the object itself.
     pub(crate) fn fault(&mut self, name: &str, code: &'static str, message: impl Into<String>) {
-        let fault = FieldError::new(&self.path(name), code, message);
-        self.faults.push(fault);
+        if self.faults.len() < MOST_FAULTS {
+            let fault = FieldError::new(&self.path(name), code, message);
+            self.faults.push(fault);
+        }
+    }
+
+    /// Takes over what was wrong in a part of this.
+    fn take_faults(&mut self, part: Form<'a>) {
+        let room = MOST_FAULTS - self.faults.len();
+        self.faults.extend(part.faults.into_iter().take(room));
     }
 
     /// Answers with all faults, if there are any.
@@ -330,7 +342,7 @@ impl<'a> Form<'a> {
     ) -> Option<R> {
         let mut form = Form::at(self.path(name), self.value(name)?);
         let result = read(&mut form);
-        self.faults.append(&mut form.faults);
+        self.take_faults(form);
         Some(result)
     }
 
@@ -346,7 +358,7 @@ impl<'a> Form<'a> {
         for (place, value) in values.iter().enumerate() {
             let mut form = Form::at(self.path(&format!("{name}.{place}")), value);
             results.push(read(&mut form));
-            self.faults.append(&mut form.faults);
+            self.take_faults(form);
         }
         Some(results)
     }

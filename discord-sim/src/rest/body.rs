@@ -16,6 +16,9 @@ use crate::protocol::form::Form;
 use crate::state::Shared;
 use crate::state::messages::draft::Upload;
 
+/// The largest JSON in a request, in bytes: an image of 2 MiB in base64 fits in.
+const LARGEST_JSON: usize = 4 * 1024 * 1024;
+
 /// Parts of the path; those that are no text lead nowhere.
 pub(super) struct Path<T>(pub(super) T);
 
@@ -167,6 +170,10 @@ fn broken(error: &MultipartError) -> ApiError {
 }
 
 fn parse(bytes: &[u8]) -> Result<Value, ApiError> {
+    // As values, JSON takes many times the room.
+    if bytes.len() > LARGEST_JSON {
+        return Err(ApiError::TOO_LARGE);
+    }
     serde_json::from_slice(bytes).map_err(|_| ApiError::INVALID_JSON)
 }
 

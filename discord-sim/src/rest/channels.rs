@@ -14,8 +14,9 @@ use super::caller::Bot;
 use crate::protocol::api_error::ApiError;
 use crate::protocol::form::{Change, Form};
 use crate::state::Shared;
-use crate::state::by_bots::channels::{ChannelDraft, ChannelMove, read_overwrite};
-use crate::world::wire;
+use crate::state::by_bots::channels::{ChannelDraft, read_overwrite};
+use crate::state::channels::ChannelMove;
+use crate::world::{MOST_CHANNELS, wire};
 
 /// The routes of channels.
 pub(super) fn routes() -> Router<Arc<Shared>> {
@@ -82,18 +83,21 @@ async fn reorder(
     // The body is the list itself.
     let body = json!({ "channels": body });
     let mut form = Form::new(&body);
-    let moves = form.objects("channels", 0..=usize::MAX, |entry| {
+    let moves = form.objects("channels", 0..=MOST_CHANNELS, |entry| {
         entry.require("id");
+        let channel = entry.id("id").unwrap_or(0);
         let parent = entry.id("parent_id");
-        ChannelMove {
-            channel: entry.id("id").unwrap_or(0),
+        let wanted = ChannelMove {
             place: entry.count("position", 0..=u32::from(u16::MAX)),
             parent: Change::of(entry.has("parent_id"), parent),
-        }
+        };
+        (channel, wanted)
     });
     form.finish()?;
+    // Of a channel that is named twice, the last entry counts.
+    let moves = moves.into_iter().flatten().collect();
     actor.change(&shared, |state, bot| {
-        state.move_channels_as_bot(bot, guild, moves.unwrap_or_default())
+        state.move_channels_as_bot(bot, guild, &moves)
     })?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -14,6 +14,7 @@ use crate::protocol::api_error::ApiError;
 use crate::protocol::form::Form;
 use crate::state::Shared;
 use crate::state::messages::Page;
+use crate::state::messages::changing::BULK;
 use crate::state::messages::draft::{Draft, Purpose};
 use crate::world::snowflake::iso;
 
@@ -144,7 +145,11 @@ async fn bulk_delete(
     let channel = snowflake("channel_id", &channel)?;
     let mut form = Form::new(&body);
     form.require("messages");
-    let messages = form.ids("messages", usize::MAX).unwrap_or_default();
+    let sent = form.array("messages", 0..=usize::MAX);
+    if sent.is_some_and(|sent| sent.len() > *BULK.end()) {
+        return Err(ApiError::BULK_COUNT);
+    }
+    let messages = form.ids("messages", *BULK.end()).unwrap_or_default();
     form.finish()?;
     shared.change(|state| state.bulk_delete(bot, channel, &messages))?;
     Ok(StatusCode::NO_CONTENT)

@@ -14,8 +14,8 @@ use super::caller::Bot;
 use crate::protocol::api_error::ApiError;
 use crate::protocol::form::Form;
 use crate::state::Shared;
-use crate::state::by_bots::roles::{RoleDraft, RoleMove};
-use crate::world::wire;
+use crate::state::by_bots::roles::RoleDraft;
+use crate::world::{MOST_ROLES, wire};
 
 /// The routes of roles.
 pub(super) fn routes() -> Router<Arc<Shared>> {
@@ -82,16 +82,17 @@ async fn reorder(
     // The body is the list itself.
     let body = json!({ "roles": body });
     let mut form = Form::new(&body);
-    let moves = form.objects("roles", 0..=usize::MAX, |entry| {
+    let moves = form.objects("roles", 0..=MOST_ROLES, |entry| {
         entry.require("id");
         let role = entry.id("id").unwrap_or(0);
         let place = entry.count("position", 1..=u32::from(u16::MAX));
-        place.map(|place| RoleMove { role, place })
+        place.map(|place| (role, place))
     });
     form.finish()?;
+    // Of a role that is named twice, the last place counts.
     let moves = moves.into_iter().flatten().flatten().collect();
     let roles = actor.change(&shared, |state, bot| {
-        state.move_roles_as_bot(bot, guild, moves)
+        state.move_roles_as_bot(bot, guild, &moves)
     })?;
     Ok(Json(roles))
 }

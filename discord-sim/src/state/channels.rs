@@ -3,11 +3,14 @@
 //! Called by REST on behalf of bots, and by the library's people and administrators. Each
 //! change updates the world first and then sends the events it implies.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::State;
 use super::audit::{Action, changes};
 use crate::error::SimError;
+use crate::protocol::form::Change;
 use crate::protocol::intents;
 use crate::world::{Channel, ChannelKind, Overwrite, OverwriteTarget, wire};
 
@@ -22,6 +25,13 @@ const AUDITED: [&str; 8] = [
     "user_limit",
     "permission_overwrites",
 ];
+
+/// Where a channel shall stand.
+#[derive(Debug)]
+pub(crate) struct ChannelMove {
+    pub(crate) place: Option<usize>,
+    pub(crate) parent: Change<u64>,
+}
 
 impl State {
     /// Adds a channel below the others; one with the id 0 gets a new one.
@@ -78,24 +88,52 @@ impl State {
     pub(crate) fn move_channel(&mut self, channel: u64, to: usize) -> Result<(), SimError> {
         let unknown = SimError::UnknownChannel(channel);
         let guild = self.guild_of(channel).ok_or(unknown)?;
+        let wanted = ChannelMove {
+            place: Some(to),
+            parent: Change::Keep,
+        };
+        self.move_channels(guild, &BTreeMap::from([(channel, wanted)]))
+    }
+
+    /// Moves channels, the highest first, and tells once of each that stands elsewhere in the
+    /// end. If one of them may not stand where it should, none is moved.
+    pub(crate) fn move_channels(
+        &mut self,
+        guild: u64,
+        moves: &BTreeMap<u64, ChannelMove>,
+    ) -> Result<(), SimError> {
         let entry = self
             .find_guild_mut(guild)
             .ok_or(SimError::UnknownGuild(guild))?;
-        let channels = &mut entry.channels;
-        let to = to.min(channels.len().saturating_sub(1));
-        let place = channels.iter().position(|entry| entry.id == channel);
-        let place = place.unwrap_or(to);
-        if place == to {
-            return Ok(());
+        let stands = |channel: &Channel| (channel.id, channel.parent);
+        let before = entry.channels.iter().map(stands).collect::<Vec<_>>();
+        let mut channels = entry.channels.clone();
+        for channel in &mut channels {
+            if let Some(wanted) = moves.get(&channel.id) {
+                wanted.parent.apply(&mut channel.parent);
+                check_parent(&entry.channels, channel)?;
+            }
         }
-        let moved = channels.remove(place);
-        channels.insert(to, moved);
-        let shifted = channels.iter().map(|entry| entry.id);
-        let shifted = shifted.skip(place.min(to)).take(place.abs_diff(to) + 1);
-        for id in shifted.collect::<Vec<_>>() {
+        let places = moves.iter();
+        let places = places.filter_map(|(channel, wanted)| Some((wanted.place?, *channel)));
+        let mut places = places.collect::<Vec<_>>();
+        places.sort_unstable();
+        for (to, channel) in places {
+            if let Some(place) = channels.iter().position(|entry| entry.id == channel) {
+                let taken = channels.remove(place);
+                channels.insert(to.min(channels.len()), taken);
+            }
+        }
+        let after = channels.iter().map(stands).enumerate();
+        let changed = after.filter(|(place, now)| before.get(*place) != Some(now));
+        let changed = changed.map(|(_, (id, _))| id).collect::<Vec<_>>();
+        entry.channels = channels;
+        for id in changed {
             self.broadcast_channel(id, "CHANNEL_UPDATE");
+            if moves.contains_key(&id) {
+                self.audit(guild, Action::ChannelUpdate, id);
+            }
         }
-        self.audit(guild, Action::ChannelUpdate, channel);
         Ok(())
     }
 

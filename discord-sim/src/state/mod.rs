@@ -5,7 +5,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod by_bots;
-mod channels;
+pub(crate) mod channels;
 mod cues;
 pub(crate) mod dave;
 mod dispatch;

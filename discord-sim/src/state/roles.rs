@@ -3,6 +3,7 @@
 //! Called by REST on behalf of bots, and by the library's people and administrators. Each
 //! change updates the world first and then sends the events it implies.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use serde_json::{Value, json};
@@ -86,12 +87,43 @@ impl State {
 
     /// Moves a role to another place; 0 is that of `@everyone`, which none can take.
     pub(crate) fn move_role(&mut self, guild: u64, role: u64, to: usize) -> Result<(), SimError> {
-        let (entry, place) = self.find_role(guild, role)?;
-        let to = to.clamp(1, entry.roles.len() - 1);
-        let moved = entry.roles.remove(place);
-        entry.roles.insert(to, moved);
-        self.broadcast_roles(guild, place.min(to)..=place.max(to));
-        self.audit(guild, Action::RoleUpdate, role);
+        self.move_roles(guild, &BTreeMap::from([(role, to)]))
+    }
+
+    /// Moves roles to other places, the lowest first, and tells once of each that stands
+    /// elsewhere in the end.
+    pub(crate) fn move_roles(
+        &mut self,
+        guild: u64,
+        moves: &BTreeMap<u64, usize>,
+    ) -> Result<(), SimError> {
+        for role in moves.keys() {
+            self.find_role(guild, *role)?;
+        }
+        let entry = self
+            .find_guild_mut(guild)
+            .ok_or(SimError::UnknownGuild(guild))?;
+        let before = entry.roles.iter().map(|role| role.id).collect::<Vec<_>>();
+        let mut moves = moves.iter().collect::<Vec<_>>();
+        moves.sort_by_key(|(_, to)| **to);
+        for (role, to) in &moves {
+            let to = (**to).clamp(1, entry.roles.len() - 1);
+            if let Some((place, _)) = entry.find_role(**role) {
+                let taken = entry.roles.remove(place);
+                entry.roles.insert(to, taken);
+            }
+        }
+        let after = entry.roles.iter().map(|role| role.id).enumerate();
+        let changed = after.filter(|(place, role)| before.get(*place) != Some(role));
+        let changed = changed.collect::<Vec<_>>();
+        for (place, _) in &changed {
+            self.broadcast_roles(guild, *place..=*place);
+        }
+        for (role, _) in moves {
+            if changed.iter().any(|(_, id)| id == role) {
+                self.audit(guild, Action::RoleUpdate, *role);
+            }
+        }
         Ok(())
     }
 

@@ -8,6 +8,11 @@ use serde::Deserialize;
 
 use super::{Emoji, Sound, permissions, random_text};
 
+/// How many roles a guild has at most.
+pub(crate) const MOST_ROLES: usize = 250;
+/// How many channels a guild has at most, categories included.
+pub(crate) const MOST_CHANNELS: usize = 500;
+
 /// A guild ("server") with everything in it.
 #[derive(Clone, Debug)]
 pub struct Guild {

@@ -25,8 +25,8 @@ use rand::distr::Alphanumeric;
 pub use document::WorldError;
 pub use expressions::{Emoji, Sound};
 pub use file::File;
-pub(crate) use guild::VoiceState;
 pub use guild::{Channel, ChannelKind, Guild, Member, Overwrite, OverwriteTarget, Role};
+pub(crate) use guild::{MOST_CHANNELS, MOST_ROLES, VoiceState};
 pub use message::{Attachment, EmojiName, Mentions, Message, Reaction};
 pub use presence::{Activity, Status};
 

@@ -7,6 +7,7 @@
 
 mod application;
 mod bad_company;
+mod bounds;
 mod channels;
 mod components;
 mod conformance;

@@ -1,15 +1,19 @@
 //! Channels: made, changed, moved and removed by bots, and their exceptions from permissions.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::error::SimError;
 use crate::protocol::api_error::{ApiError, FieldError};
 use crate::protocol::form::{Change, Form};
 use crate::state::State;
+use crate::state::channels::ChannelMove;
 use crate::state::places::{Access, Place};
-use crate::world::{Channel, ChannelKind, Overwrite, OverwriteTarget, permissions, wire};
+use crate::world::{
+    Channel, ChannelKind, MOST_CHANNELS, Overwrite, OverwriteTarget, permissions, wire,
+};
 
-const MOST_CHANNELS: usize = 500;
 const LONGEST_TOPIC: usize = 1_024;
 /// In bits a second.
 const BITRATES: std::ops::RangeInclusive<i64> = 8_000..=384_000;
@@ -119,14 +123,6 @@ pub(crate) fn read_overwrite(form: &mut Form<'_>, id: u64) -> Option<Overwrite> 
     })
 }
 
-/// Where a channel shall stand.
-#[derive(Debug)]
-pub(crate) struct ChannelMove {
-    pub(crate) channel: u64,
-    pub(crate) place: Option<usize>,
-    pub(crate) parent: Change<u64>,
-}
-
 impl State {
     /// A channel of a guild, or direct messages, as REST shows it.
     pub(crate) fn read_channel(&self, bot: u64, id: u64) -> Result<Value, ApiError> {
@@ -202,29 +198,16 @@ impl State {
         &mut self,
         bot: u64,
         guild: u64,
-        moves: Vec<ChannelMove>,
+        moves: &BTreeMap<u64, ChannelMove>,
     ) -> Result<(), ApiError> {
         let standing = self.standing(guild, bot)?;
         standing.demand(permissions::MANAGE_CHANNELS)?;
         let home = self.home(guild, bot)?;
-        if moves
-            .iter()
-            .any(|wanted| home.find_channel(wanted.channel).is_none())
-        {
+        let is_unknown = |channel: &u64| home.find_channel(*channel).is_none();
+        if moves.keys().any(is_unknown) {
             return Err(ApiError::UNKNOWN_CHANNEL);
         }
-        for wanted in moves {
-            if !matches!(wanted.parent, Change::Keep) {
-                self.change_channel(wanted.channel, |channel| {
-                    wanted.parent.apply(&mut channel.parent);
-                })
-                .map_err(refused)?;
-            }
-            if let Some(place) = wanted.place {
-                self.move_channel(wanted.channel, place).map_err(refused)?;
-            }
-        }
-        Ok(())
+        self.move_channels(guild, moves).map_err(refused)
     }
 
     /// A bot removes a channel, or closes direct messages; what it was.

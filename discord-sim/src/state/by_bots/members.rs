@@ -9,7 +9,7 @@ use crate::state::State;
 use crate::state::audit::Action;
 use crate::state::standing::Standing;
 use crate::state::voice::Hush;
-use crate::world::{ChannelKind, Guild, Member, permissions, wire};
+use crate::world::{ChannelKind, Guild, MOST_ROLES, Member, permissions, wire};
 
 const LONGEST_NICK: usize = 32;
 /// Twenty-eight days.
@@ -35,7 +35,7 @@ impl MemberDraft {
             form.id("channel_id"),
             form.time("communication_disabled_until"),
         );
-        let roles = form.ids("roles", usize::MAX);
+        let roles = form.ids("roles", MOST_ROLES);
         let draft = MemberDraft {
             nick,
             // Null takes all roles away.

@@ -1,14 +1,14 @@
 //! Roles: made, changed, moved, removed, given and taken by bots.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::protocol::api_error::ApiError;
 use crate::protocol::form::Form;
 use crate::state::State;
 use crate::state::standing::Standing;
-use crate::world::{Guild, Role, permissions, wire};
-
-const MOST_ROLES: usize = 250;
+use crate::world::{Guild, MOST_ROLES, Role, permissions, wire};
 
 /// What a client says of a role; what it left out is `None`.
 #[derive(Debug)]
@@ -50,13 +50,6 @@ impl RoleDraft {
         role.hoist = self.hoist.unwrap_or(role.hoist);
         role.mentionable = self.mentionable.unwrap_or(role.mentionable);
     }
-}
-
-/// Where a role shall stand.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RoleMove {
-    pub(crate) role: u64,
-    pub(crate) place: usize,
 }
 
 impl State {
@@ -116,27 +109,24 @@ impl State {
         self.read_role(bot, guild, role)
     }
 
-    /// A bot moves roles; all of the guild's.
+    /// A bot moves roles to these places; all of the guild's.
     pub(crate) fn move_roles_as_bot(
         &mut self,
         bot: u64,
         guild: u64,
-        mut moves: Vec<RoleMove>,
+        moves: &BTreeMap<u64, usize>,
     ) -> Result<Value, ApiError> {
         let standing = self.standing(guild, bot)?;
         standing.demand(permissions::MANAGE_ROLES)?;
         let home = self.home(guild, bot)?;
-        for wanted in &moves {
-            let place = place_below(home, standing, wanted.role)?;
-            if place != wanted.place {
-                standing.demand_above(wanted.place)?;
+        for (role, wanted) in moves {
+            let place = place_below(home, standing, *role)?;
+            if place != *wanted {
+                standing.demand_above(*wanted)?;
             }
         }
-        moves.sort_by_key(|wanted| wanted.place);
-        for wanted in moves {
-            self.move_role(guild, wanted.role, wanted.place)
-                .map_err(|_| ApiError::UNKNOWN_ROLE)?;
-        }
+        self.move_roles(guild, moves)
+            .map_err(|_| ApiError::UNKNOWN_ROLE)?;
         Ok(json!(wire::roles(self.home(guild, bot)?)))
     }
 

@@ -10,7 +10,7 @@ use crate::protocol::intents;
 use crate::state::State;
 use crate::state::audit::{Action, changes};
 use crate::world::expressions::EmojiHome;
-use crate::world::{Emoji, EmojiName, permissions, wire};
+use crate::world::{Emoji, EmojiName, MOST_ROLES, permissions, wire};
 
 /// The largest image that may be sent, and the largest that may stay: Discord makes those in
 /// between smaller, nobody does here.
@@ -66,7 +66,7 @@ impl EmojiDraft {
             let message = "String value did not match validation regex.";
             form.fault("name", "STRING_TYPE_REGEX", message);
         }
-        let roles = form.ids("roles", usize::MAX);
+        let roles = form.ids("roles", MOST_ROLES);
         EmojiDraft {
             name,
             // Null stands for no restriction.

@@ -131,6 +131,19 @@ impl Interactions {
         all.find(|entry| entry.token == token && entry.scene.application == application)
     }
 
+    /// Whether there is an interaction with this token.
+    pub(crate) fn knows(&self, id: u64, token: &str) -> bool {
+        self.by_id
+            .get(&id)
+            .is_some_and(|entry| entry.token == token)
+    }
+
+    /// Whether an acknowledged interaction of the application has this token.
+    pub(crate) fn knows_webhook(&self, application: u64, token: &str) -> bool {
+        let found = self.find_by_token(application, token);
+        found.is_some_and(|entry| entry.acknowledged.is_some())
+    }
+
     /// Forgets an interaction nobody waits for any more: late answers are refused.
     fn give_up(&mut self, id: u64) {
         self.by_id.remove(&id);
