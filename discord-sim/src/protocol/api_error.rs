@@ -86,6 +86,16 @@ impl ApiError {
     );
     pub(crate) const TOO_MANY_ANIMATED_EMOJIS: ApiError =
         ApiError::plain(400, 30018, "Maximum number of animated emojis reached (50)");
+    pub(crate) const TOO_MANY_COMMANDS: ApiError = ApiError::plain(
+        400,
+        30032,
+        "Maximum number of application commands reached (100)",
+    );
+    pub(crate) const TOO_MANY_MENU_COMMANDS: ApiError = ApiError::plain(
+        400,
+        30032,
+        "Maximum number of application commands reached (15)",
+    );
     pub(crate) const TOO_MANY_SOUNDS: ApiError =
         ApiError::plain(400, 30045, "Maximum number of soundboard sounds reached");
     pub(crate) const TOO_LARGE: ApiError = ApiError::plain(413, 40005, "Request entity too large");

@@ -59,6 +59,11 @@ impl<'a> Form<'a> {
         Form::at(String::new(), body)
     }
 
+    /// Begins to read an entry of a body that is a list.
+    pub(crate) fn entry(place: usize, body: &'a Value) -> Form<'a> {
+        Form::at(place.to_string(), body)
+    }
+
     fn at(path: String, body: &'a Value) -> Form<'a> {
         let mut form = Form {
             fields: body.as_object(),
@@ -108,7 +113,6 @@ impl<'a> Form<'a> {
     }
 
     /// The faults so far.
-    #[cfg(test)]
     pub(crate) fn into_faults(self) -> Vec<FieldError> {
         self.faults
     }
@@ -126,6 +130,12 @@ impl<'a> Form<'a> {
     /// Whether the field was sent, be it null.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.fields.is_some_and(|fields| fields.contains_key(name))
+    }
+
+    /// The names of the fields that were sent.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let fields = self.fields.into_iter().flat_map(Map::keys);
+        fields.map(String::as_str)
     }
 
     /// Demands a field.

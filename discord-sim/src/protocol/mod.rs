@@ -10,6 +10,7 @@ pub(crate) mod gateway_close;
 pub(crate) mod gateway_limits;
 pub(crate) mod host;
 pub(crate) mod intents;
+pub(crate) mod kept;
 pub(crate) mod rate_limits;
 pub(crate) mod rtp;
 pub(crate) mod voice_close;

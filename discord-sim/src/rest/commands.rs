@@ -189,17 +189,14 @@ fn replace_of(shared: &Shared, scope: Scope, body: &Value) -> Answer {
     let commands = shared.change(|state| {
         state.with_registry(|registry, next_id| registry.replace(scope, bodies, next_id))
     });
-    Ok((
-        StatusCode::OK,
-        Json(json!(commands.map_err(ApiError::form)?)),
-    ))
+    Ok((StatusCode::OK, Json(json!(commands?))))
 }
 
 fn create_of(shared: &Shared, scope: Scope, body: &Value) -> Answer {
     let created = shared.change(|state| {
         state.with_registry(|registry, next_id| registry.upsert(scope, body, next_id))
     });
-    let (command, new) = created.map_err(ApiError::form)?;
+    let (command, new) = created?;
     Ok((
         if new {
             StatusCode::CREATED
@@ -224,8 +221,7 @@ fn edit_of(shared: &Shared, scope: Scope, command: &str, body: &Value) -> Answer
     let edited = shared.change(|state| {
         state.with_registry(|registry, next_id| registry.edit(scope, id, body, next_id))
     });
-    let edited = edited.ok_or(ApiError::UNKNOWN_COMMAND)?;
-    Ok((StatusCode::OK, Json(edited.map_err(ApiError::form)?)))
+    Ok((StatusCode::OK, Json(edited?)))
 }
 
 fn delete_of(shared: &Shared, scope: Scope, command: &str) -> Result<StatusCode, ApiError> {

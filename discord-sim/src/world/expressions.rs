@@ -96,6 +96,7 @@ pub(crate) fn default_sounds() -> impl Iterator<Item = Sound> {
         emoji: Some(EmojiName {
             id: None,
             name: emoji.to_owned(),
+            animated: false,
         }),
         ..Sound::new(id, name, [])
     })

@@ -170,6 +170,8 @@ pub struct EmojiName {
     pub id: Option<u64>,
     /// Its name, or the Unicode character itself.
     pub name: String,
+    /// Whether it moves.
+    pub animated: bool,
 }
 
 impl EmojiName {
@@ -181,11 +183,13 @@ impl EmojiName {
             return Some(EmojiName {
                 id: Some(id.parse().ok()?),
                 name,
+                animated: false,
             });
         }
         is_emoji(text).then(|| EmojiName {
             id: None,
             name: text.to_owned(),
+            animated: false,
         })
     }
 }

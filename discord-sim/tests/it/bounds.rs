@@ -59,6 +59,13 @@ async fn a_list_is_refused_by_its_length_before_its_entries() {
     let emoji = json!({ "name": "horn", "image": "data:,", "roles": zeros });
     let made = otto.post(&format!("/guilds/{LAB}/emojis"), emoji).await;
     assert_eq!(fault(&made, "roles"), "BASE_TYPE_MAX_LENGTH");
+    let command = json!({ "name": "play", "description": "d", "options": zeros });
+    let made = otto.post("/applications/22/commands", command).await;
+    is_too_long(&made, "options");
+    let choices = json!([{ "type": 3, "name": "sound", "description": "d", "choices": zeros }]);
+    let command = json!({ "name": "play", "description": "d", "options": choices });
+    let made = otto.post("/applications/22/commands", command).await;
+    is_too_long(&made, "options.0.choices");
     for name in ["roles", "channels"] {
         let path = format!("/guilds/{LAB}/{name}");
         is_too_long(&otto.patch(&path, json!(zeros)).await, name);

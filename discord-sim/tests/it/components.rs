@@ -1,10 +1,10 @@
 //! Buttons and menus, between people and a bot that answers by hand.
 
-use discord_sim::{Answer, SimError};
-use serde_json::json;
+use discord_sim::{Answer, Application, Emoji, Guild, Settings, Sim, SimError, User, World};
+use serde_json::{Value, json};
 
 use crate::support::answering::{BEN, reply, stage, webhook};
-use crate::support::rest::{DONE, error};
+use crate::support::rest::{DONE, Rest, error, fault};
 use crate::support::shard::LAB;
 
 const ADA: u64 = 11;
@@ -177,4 +177,66 @@ async fn a_deferred_click_changes_the_message_later() {
         error(404, 10008, "Unknown Message")
     );
     assert_eq!(sim.messages(GENERAL).len(), 1);
+}
+
+#[tokio::test]
+async fn only_what_a_component_has_is_kept_and_emojis_are_those_of_guilds() {
+    let image = b"GIF89a".to_vec();
+    let mut horn = Emoji::new(81, "horn", image.clone());
+    horn.animated = true;
+    let other = Guild::new(51, "Other", 11)
+        .member(11)
+        .emoji(Emoji::new(82, "far", image));
+    let world = World::empty()
+        .user(User::new(11, "ada"))
+        .application(Application::new(21, "Yuri"))
+        .guild(
+            Guild::new(LAB, "Lab", 11)
+                .text(32, "general")
+                .member(11)
+                .member(21)
+                .emoji(horn),
+        )
+        .guild(other);
+    let settings = Settings {
+        world,
+        ..Settings::default()
+    };
+    let sim = Sim::start(settings).await.unwrap();
+    let rest = Rest::new(&sim);
+    let row = |emoji: Value| {
+        let button = json!({
+            "type": 2, "style": 1, "custom_id": "go", "emoji": emoji, "disabled": "true",
+            "options": [{}], "min_values": "x", "odd": 1,
+        });
+        json!({ "components": [{ "type": 1, "label": "odd", "components": [button] }] })
+    };
+    let path = "/channels/32/messages";
+    let (status, made) = rest
+        .post(path, row(json!({ "id": 81, "name": "born" })))
+        .await;
+    assert_eq!(status, 200, "{made}");
+    let expected = json!([{ "id": 1, "type": 1, "components": [{
+        "id": 2, "type": 2, "style": 1, "custom_id": "go", "disabled": true,
+        "emoji": { "id": "81", "name": "horn", "animated": true },
+    }] }]);
+    assert_eq!(made["components"], expected);
+    for unknown in [7, 82] {
+        let refused = rest
+            .post(path, row(json!({ "id": unknown, "name": "far" })))
+            .await;
+        let place = "components.0.components.0.emoji.id";
+        assert_eq!(fault(&refused, place), "BUTTON_COMPONENT_INVALID_EMOJI");
+    }
+    // Reactions are told with the emoji as it is.
+    let react = format!(
+        "{path}/{}/reactions/born:81/@me",
+        made["id"].as_str().unwrap()
+    );
+    assert_eq!(rest.mark(&react).await, DONE);
+    let (_, read) = rest
+        .get(&format!("{path}/{}", made["id"].as_str().unwrap()))
+        .await;
+    let emoji = json!({ "id": "81", "name": "horn", "animated": true });
+    assert_eq!(read["reactions"][0]["emoji"], emoji);
 }

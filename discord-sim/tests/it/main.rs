@@ -9,6 +9,7 @@ mod application;
 mod bad_company;
 mod bounds;
 mod channels;
+mod commands;
 mod components;
 mod conformance;
 mod control;

@@ -314,6 +314,7 @@ impl State {
         Some(EmojiName {
             id: Some(id),
             name: emoji.name.clone(),
+            animated: emoji.animated,
         })
     }
 

@@ -70,6 +70,7 @@ impl SoundDraft {
             (Some(id), name) => Some(EmojiName {
                 id: Some(id),
                 name: name.unwrap_or_default(),
+                animated: false,
             }),
             (None, Some(name)) => EmojiName::read(&name).filter(|emoji| emoji.id.is_none()),
             (None, None) => None,

@@ -27,7 +27,9 @@ impl State {
         if let Some(embeds) = draft.embeds {
             message.embeds = embeds;
         }
-        if let Some(components) = draft.components {
+        if let Some(mut components) = draft.components {
+            let place = (self.guild_of(message.channel), bits);
+            self.name_emojis(message.author, place, &mut components)?;
             message.components = components;
         }
         if let Some(flags) = draft.flags {

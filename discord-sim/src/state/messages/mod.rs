@@ -8,6 +8,7 @@ pub(crate) mod components;
 mod composing;
 pub(crate) mod draft;
 mod embeds;
+mod emojis;
 mod mentions;
 mod pins;
 mod posting;

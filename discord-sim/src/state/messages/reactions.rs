@@ -163,7 +163,7 @@ impl State {
         Ok(())
     }
 
-    fn add_reaction(&mut self, channel: u64, id: u64, user: u64, emoji: EmojiName) {
+    fn add_reaction(&mut self, channel: u64, id: u64, user: u64, mut emoji: EmojiName) {
         let Some(message) = self.messages.get_mut(channel, id) else {
             return;
         };
@@ -171,7 +171,11 @@ impl State {
         let mut reactions = message.reactions.iter_mut();
         match reactions.find(|entry| is_same(&entry.emoji, &emoji)) {
             Some(entry) if entry.users.contains(&user) => return,
-            Some(entry) => entry.users.push(user),
+            Some(entry) => {
+                entry.users.push(user);
+                // It is called what it was called by who came first.
+                emoji.clone_from(&entry.emoji);
+            }
             None => message.reactions.push(Reaction {
                 emoji: emoji.clone(),
                 users: vec![user],
@@ -204,10 +208,11 @@ impl State {
         if entry.users.len() == before {
             return;
         }
+        let emoji = entry.emoji.clone();
         message.reactions.retain(|entry| !entry.users.is_empty());
         let mut event = self.reaction_event(channel, id);
         event["user_id"] = json!(user.to_string());
-        event["emoji"] = wire::emoji_name(emoji);
+        event["emoji"] = wire::emoji_name(&emoji);
         event["burst"] = json!(false);
         event["type"] = json!(0);
         self.broadcast_in(channel, REACTIONS, "MESSAGE_REACTION_REMOVE", &event);

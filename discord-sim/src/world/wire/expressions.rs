@@ -74,7 +74,7 @@ pub(crate) fn sounds(guild: &Guild) -> Vec<Value> {
 fn split(emoji: Option<&EmojiName>) -> (Option<String>, Option<&str>) {
     match emoji {
         Some(EmojiName { id: Some(id), .. }) => (Some(id.to_string()), None),
-        Some(EmojiName { id: None, name }) => (None, Some(name)),
+        Some(EmojiName { id: None, name, .. }) => (None, Some(name)),
         None => (None, None),
     }
 }

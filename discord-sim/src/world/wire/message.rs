@@ -98,9 +98,13 @@ pub(crate) fn attachment(attachment: &Attachment) -> Value {
     value
 }
 
-/// An emoji as it is named in reactions and sounds.
+/// An emoji as it is named in reactions, sounds and components.
 pub(crate) fn emoji_name(emoji: &EmojiName) -> Value {
-    json!({ "id": emoji.id.map(|id| id.to_string()), "name": emoji.name })
+    let mut value = json!({ "id": emoji.id.map(|id| id.to_string()), "name": emoji.name });
+    if emoji.animated {
+        value["animated"] = json!(true);
+    }
+    value
 }
 
 fn reaction(reaction: &Reaction, viewer: u64) -> Value {

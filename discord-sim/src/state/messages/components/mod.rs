@@ -1,15 +1,19 @@
-//! Components of messages and modals: checked by Discord's rules, and numbered as it does.
+//! Components of messages and modals: checked by Discord's rules, stripped of what components
+//! of their type do not have, and numbered as it does.
 //!
 //! The older layout, rows of buttons and select menus, is told from the newer one by the
 //! message's flag. Sources: the component reference of Discord's documentation.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use crate::protocol::form::Form;
+use crate::protocol::kept::Kept;
 use crate::state::messages::embeds::check_url;
-use crate::world::message::EmojiName;
+
+mod inputs;
 
 pub(crate) const ACTION_ROW: i64 = 1;
 pub(crate) const BUTTON: i64 = 2;
@@ -71,40 +75,6 @@ const MOST_COMPONENTS: usize = 40;
 /// Of all text of the newer layout together.
 const LONGEST_TEXT: usize = 4_000;
 
-/// What Discord keeps of a component.
-const KEPT: &[&str] = &[
-    "accent_color",
-    "accessory",
-    "channel_types",
-    "component",
-    "components",
-    "content",
-    "custom_id",
-    "default_values",
-    "description",
-    "disabled",
-    "divider",
-    "emoji",
-    "file",
-    "items",
-    "label",
-    "max_length",
-    "max_values",
-    "media",
-    "min_length",
-    "min_values",
-    "options",
-    "placeholder",
-    "required",
-    "sku_id",
-    "spacing",
-    "spoiler",
-    "style",
-    "type",
-    "url",
-    "value",
-];
-
 /// Reads the `components` of a message; `None` if they were left out.
 pub(super) fn read(form: &mut Form<'_>, v2: bool) -> Option<Vec<Value>> {
     if !form.has("components") {
@@ -116,8 +86,8 @@ pub(super) fn read(form: &mut Form<'_>, v2: bool) -> Option<Vec<Value>> {
     } else {
         (MOST_ROWS, &[ACTION_ROW][..])
     };
-    form.objects("components", 0..=most, |component| {
-        reader.read(component, allowed, IN_ROW);
+    let components = form.objects("components", 0..=most, |component| {
+        reader.read(component, allowed, IN_ROW).1
     });
     if reader.count > MOST_COMPONENTS {
         let message = "Number of components exceeds the maximum of 40";
@@ -135,7 +105,7 @@ pub(super) fn read(form: &mut Form<'_>, v2: bool) -> Option<Vec<Value>> {
             message,
         );
     }
-    Some(numbered(form))
+    Some(components.unwrap_or_default())
 }
 
 /// Reads the `components` of a modal.
@@ -143,38 +113,10 @@ pub(crate) fn read_modal(form: &mut Form<'_>) -> Vec<Value> {
     let mut reader = Reader::default();
     let allowed = &[ACTION_ROW, TEXT_DISPLAY, LABEL];
     form.require("components");
-    form.objects("components", 1..=5, |component| {
-        reader.read(component, allowed, &[TEXT_INPUT]);
+    let components = form.objects("components", 1..=5, |component| {
+        reader.read(component, allowed, &[TEXT_INPUT]).1
     });
-    numbered(form)
-}
-
-/// The components as Discord keeps them, each with its number.
-fn numbered(form: &Form<'_>) -> Vec<Value> {
-    let sent = form.value("components").and_then(Value::as_array);
-    let mut next = 0;
-    let sent = sent.into_iter().flatten();
-    sent.map(|component| keep(component, &mut next)).collect()
-}
-
-fn keep(component: &Value, next: &mut u64) -> Value {
-    let mut kept = Map::new();
-    *next += 1;
-    let id = component["id"].as_u64().filter(|id| *id != 0);
-    kept.insert("id".to_owned(), json!(id.unwrap_or(*next)));
-    for (name, value) in component.as_object().into_iter().flatten() {
-        let value = match (name.as_str(), value) {
-            (name, _) if !KEPT.contains(&name) => continue,
-            (_, Value::Null) => continue,
-            ("components", Value::Array(inner)) => {
-                inner.iter().map(|inner| keep(inner, next)).collect()
-            }
-            ("accessory" | "component", inner @ Value::Object(_)) => keep(inner, next),
-            (_, value) => value.clone(),
-        };
-        kept.insert(name.clone(), value);
-    }
-    Value::Object(kept)
+    components.unwrap_or_default()
 }
 
 /// What must hold for all components together.
@@ -186,233 +128,124 @@ struct Reader {
 }
 
 impl Reader {
-    /// Checks one component that may be of these types; `in_row` are those of a row's.
-    fn read(&mut self, form: &mut Form<'_>, allowed: &[i64], in_row: &[i64]) -> i64 {
+    /// Reads one component that may be of these types, its own among them; `in_row` are those
+    /// of a row's.
+    fn read(&mut self, form: &mut Form<'_>, allowed: &[i64], in_row: &[i64]) -> (i64, Value) {
         self.count += 1;
-        form.require("type");
-        let Some(kind) = form.number("type", i64::MIN..=i64::MAX) else {
-            return 0;
+        let mut kept = Kept::of(form);
+        let number = kept.form.number("id", 0..=i64::from(i32::MAX));
+        match number.filter(|number| *number != 0) {
+            Some(number) => kept.put("id", number),
+            None => kept.put("id", self.count),
+        }
+        kept.form.require("type");
+        let Some(kind) = kept.number("type", i64::MIN..=i64::MAX) else {
+            return (0, Value::Null);
         };
-        form.number("id", 0..=i64::from(i32::MAX));
-        if !allowed.contains(&kind) {
+        if allowed.contains(&kind) {
+            self.read_kind(&mut kept, kind, in_row);
+        } else {
             let message = format!("Value of field \"type\" must be one of {}.", tuple(allowed));
-            form.fault("", "UNION_TYPE_CHOICES", message);
-            return kind;
+            kept.form.fault("", "UNION_TYPE_CHOICES", message);
         }
-        match kind {
-            ACTION_ROW => self.row(form, in_row),
-            BUTTON => self.button(form),
-            TEXT_INPUT => self.text_input(form),
-            SECTION => {
-                form.require("components");
-                form.objects("components", 1..=3, |inner| {
-                    self.read(inner, &[TEXT_DISPLAY], in_row);
-                });
-                form.require("accessory");
-                form.object("accessory", |inner| {
-                    self.read(inner, &[BUTTON, THUMBNAIL], in_row);
-                });
-            }
-            TEXT_DISPLAY => {
-                form.require("content");
-                let text = form.text("content", 1..=LONGEST_TEXT);
-                self.text += text.map_or(0, |text| text.chars().count());
-            }
-            THUMBNAIL => media(form, "media"),
-            MEDIA_GALLERY => {
-                form.require("items");
-                form.objects("items", 1..=10, |item| media(item, "media"));
-            }
-            FILE => media(form, "file"),
-            SEPARATOR => {
-                form.flag("divider");
-                form.choice("spacing", &[1, 2]);
-            }
-            CONTAINER => {
-                form.require("components");
-                form.number("accent_color", 0..=0xff_ffff);
-                form.flag("spoiler");
-                form.objects("components", 1..=MOST_COMPONENTS, |inner| {
-                    self.read(inner, IN_CONTAINER, in_row);
-                });
-            }
-            LABEL => {
-                form.require("label");
-                form.text("label", 1..=45);
-                form.text("description", 0..=100);
-                form.require("component");
-                form.object("component", |inner| {
-                    self.read(inner, IN_LABEL, in_row);
-                });
-            }
-            FILE_UPLOAD => {
-                self.custom_id(form);
-                form.number("min_values", 0..=10);
-                form.number("max_values", 1..=10);
-                form.flag("required");
-            }
-            _ => self.select(form, kind),
-        }
-        kind
+        (kind, kept.into_value())
     }
 
-    fn row(&mut self, form: &mut Form<'_>, in_row: &[i64]) {
-        form.require("components");
+    fn read_kind(&mut self, kept: &mut Kept<'_, '_>, kind: i64, in_row: &[i64]) {
+        match kind {
+            ACTION_ROW => self.row(kept, in_row),
+            BUTTON => self.button(kept),
+            TEXT_INPUT => self.text_input(kept),
+            SECTION => {
+                self.inner(kept, 1..=3, &[TEXT_DISPLAY], in_row);
+                self.part(kept, "accessory", &[BUTTON, THUMBNAIL], in_row);
+            }
+            TEXT_DISPLAY => {
+                kept.form.require("content");
+                let text = kept.text("content", 1..=LONGEST_TEXT);
+                self.text += text.map_or(0, |text| text.chars().count());
+            }
+            THUMBNAIL => media(kept, "media"),
+            MEDIA_GALLERY => {
+                kept.form.require("items");
+                kept.objects("items", 1..=10, |item| media(item, "media"));
+            }
+            FILE => media(kept, "file"),
+            SEPARATOR => {
+                kept.flag("divider");
+                kept.choice("spacing", &[1, 2]);
+            }
+            CONTAINER => {
+                kept.number("accent_color", 0..=0xff_ffff);
+                kept.flag("spoiler");
+                self.inner(kept, 1..=MOST_COMPONENTS, IN_CONTAINER, in_row);
+            }
+            LABEL => {
+                kept.form.require("label");
+                kept.text("label", 1..=45);
+                kept.text("description", 0..=100);
+                self.part(kept, "component", IN_LABEL, in_row);
+            }
+            FILE_UPLOAD => {
+                self.custom_id(kept);
+                kept.number("min_values", 0..=10);
+                kept.number("max_values", 1..=10);
+                kept.flag("required");
+            }
+            _ => self.select(kept, kind),
+        }
+    }
+
+    /// The components inside another one.
+    fn inner(
+        &mut self,
+        kept: &mut Kept<'_, '_>,
+        length: RangeInclusive<usize>,
+        allowed: &[i64],
+        in_row: &[i64],
+    ) {
+        kept.form.require("components");
+        let inner = kept.form.objects("components", length, |inner| {
+            self.read(inner, allowed, in_row).1
+        });
+        kept.put("components", inner.unwrap_or_default());
+    }
+
+    /// The one component in a place of another one.
+    fn part(&mut self, kept: &mut Kept<'_, '_>, name: &str, allowed: &[i64], in_row: &[i64]) {
+        kept.form.require(name);
+        let part = kept
+            .form
+            .object(name, |inner| self.read(inner, allowed, in_row).1);
+        kept.put(name, part.unwrap_or_default());
+    }
+
+    fn row(&mut self, kept: &mut Kept<'_, '_>, in_row: &[i64]) {
         let mut width = 0;
-        form.objects("components", 1..=ROW_WIDTH, |inner| {
-            let kind = self.read(inner, in_row, in_row);
+        kept.form.require("components");
+        let inner = kept.form.objects("components", 1..=ROW_WIDTH, |inner| {
+            let (kind, component) = self.read(inner, in_row, in_row);
             width += if kind == BUTTON { 1 } else { ROW_WIDTH };
             if width > ROW_WIDTH {
                 let message = "The specified component exceeds the maximum width";
                 inner.fault("", "COMPONENT_LAYOUT_WIDTH_EXCEEDED", message);
             }
+            component
         });
-    }
-
-    fn custom_id(&mut self, form: &mut Form<'_>) {
-        form.require("custom_id");
-        if let Some(id) = form.text("custom_id", 1..=100)
-            && !self.custom_ids.insert(id)
-        {
-            let message = "Component custom id cannot be duplicated";
-            form.fault("custom_id", "COMPONENT_CUSTOM_ID_DUPLICATED", message);
-        }
-    }
-
-    fn button(&mut self, form: &mut Form<'_>) {
-        form.require("style");
-        let style = form.choice("style", &[1, 2, 3, 4, 5, 6]);
-        let (has_id, has_url) = (
-            form.value("custom_id").is_some(),
-            form.value("url").is_some(),
-        );
-        form.text("label", 0..=80);
-        form.flag("disabled");
-        emoji(form);
-        match style {
-            Some(5) => {
-                form.require("url");
-                if let Some(url) = form.text("url", 0..=512) {
-                    check_url(form, "url", &url, false);
-                }
-            }
-            Some(6) => {
-                form.require("sku_id");
-                form.id("sku_id");
-            }
-            Some(_) if !has_id => {
-                let code = "BUTTON_COMPONENT_CUSTOM_ID_REQUIRED";
-                form.fault("custom_id", code, "A custom id is required");
-            }
-            Some(_) => self.custom_id(form),
-            None => {}
-        }
-        if has_id && has_url {
-            let code = "BUTTON_COMPONENT_CUSTOM_ID_URL_MUTUALLY_EXCLUSIVE";
-            let message = "A custom id and url cannot both be specified";
-            form.fault("custom_id", code, message);
-        }
-        let labelled = form.value("label").is_some() || form.value("emoji").is_some();
-        if style.is_some_and(|style| style != 6) && !labelled {
-            form.fault("label", "BASE_TYPE_REQUIRED", "This field is required");
-        }
-    }
-
-    fn select(&mut self, form: &mut Form<'_>, kind: i64) {
-        self.custom_id(form);
-        form.text("placeholder", 0..=150);
-        form.flag("disabled");
-        form.flag("required");
-        let least = form.number("min_values", 0..=25);
-        let most = form.number("max_values", 1..=25);
-        if let (Some(least), Some(most)) = (least, most)
-            && least > most
-        {
-            let message = format!("min_values must be equal to or less than {most}.");
-            form.fault(
-                "min_values",
-                "SELECT_COMPONENT_MIN_VALUES_EXCEEDED",
-                message,
-            );
-        }
-        match kind {
-            STRING_SELECT => options(form, most.unwrap_or(1)),
-            CHANNEL_SELECT => {
-                form.array("channel_types", 0..=25);
-            }
-            _ => {}
-        }
-        form.objects("default_values", 0..=25, |value| {
-            value.require("id");
-            value.id("id");
-            value.text("type", 1..=10);
-        });
-    }
-
-    fn text_input(&mut self, form: &mut Form<'_>) {
-        self.custom_id(form);
-        form.require("style");
-        form.choice("style", &[1, 2]);
-        form.text("label", 1..=45);
-        form.number("min_length", 0..=4_000);
-        form.number("max_length", 1..=4_000);
-        form.flag("required");
-        form.text("value", 0..=4_000);
-        form.text("placeholder", 0..=100);
+        kept.put("components", inner.unwrap_or_default());
     }
 }
 
-fn options(form: &mut Form<'_>, most: i64) {
-    let mut values = BTreeSet::new();
-    let mut chosen = 0;
-    form.require("options");
-    form.objects("options", 1..=25, |option| {
-        option.require("label");
-        option.text("label", 1..=100);
-        option.require("value");
-        if let Some(value) = option.text("value", 1..=100)
-            && !values.insert(value)
-        {
-            let message = "The specified option value is already used";
-            option.fault("value", "SELECT_COMPONENT_OPTION_VALUE_DUPLICATED", message);
-        }
-        option.text("description", 0..=100);
-        emoji(option);
-        chosen += i64::from(option.flag("default").unwrap_or(false));
-    });
-    if chosen > most {
-        let message = "The specified number of default values exceeds the specified maximum values";
-        form.fault(
-            "options",
-            "SELECT_COMPONENT_TOO_MANY_DEFAULT_VALUES",
-            message,
-        );
+fn media(kept: &mut Kept<'_, '_>, name: &str) {
+    kept.form.require(name);
+    if name == "media" {
+        kept.text("description", 0..=1_024);
     }
-}
-
-/// An emoji on a button or an option: by id, or a Unicode character.
-fn emoji(form: &mut Form<'_>) {
-    form.object("emoji", |emoji| {
-        let id = emoji.id("id");
-        let name = emoji.text("name", 0..=32);
-        let valid = id.is_some()
-            || name
-                .and_then(|name| EmojiName::read(&name))
-                .is_some_and(|emoji| emoji.id.is_none());
-        if !valid && emoji.is_sound() {
-            emoji.fault("name", "BUTTON_COMPONENT_INVALID_EMOJI", "Invalid emoji");
-        }
-    });
-}
-
-fn media(form: &mut Form<'_>, name: &str) {
-    form.require(name);
-    form.text("description", 0..=1_024);
-    form.flag("spoiler");
-    form.object(name, |media| {
-        media.require("url");
+    kept.flag("spoiler");
+    kept.object(name, |media| {
+        media.form.require("url");
         if let Some(url) = media.text("url", 1..=2_048) {
-            check_url(media, "url", &url, true);
+            check_url(media.form, "url", &url, true);
         }
     });
 }

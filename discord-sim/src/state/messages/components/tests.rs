@@ -1,5 +1,7 @@
 //! What components may be, rule by rule.
 
+use serde_json::json;
+
 use super::*;
 
 fn button(id: &str) -> Value {
