@@ -240,3 +240,17 @@ fn every_error_code_is_listed() {
     assert!(codes.len() > 20);
     assert_eq!(codes, subjects(&rows(), "REST error codes"));
 }
+
+#[test]
+fn every_fault_is_listed() {
+    let source = fs::read_to_string(here("src/faults/effect.rs")).unwrap();
+    let (_, effects) = source.split_once("pub enum Effect {").unwrap();
+    let effects = effects.split("\n}").next().unwrap();
+    let names = effects.lines().filter_map(|line| {
+        let name = line.strip_prefix("    ")?;
+        let name = name.split(|c: char| !c.is_ascii_alphanumeric()).next()?;
+        name.starts_with(|c: char| c.is_ascii_uppercase())
+            .then(|| name.to_owned())
+    });
+    assert_eq!(names.collect::<BTreeSet<_>>(), subjects(&rows(), "Faults"));
+}
