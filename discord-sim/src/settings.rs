@@ -20,6 +20,9 @@ pub struct Settings {
     pub gateway: GatewayLimits,
     /// The limits of REST.
     pub rate_limits: RateLimits,
+    /// How long a bot has to acknowledge an interaction, by the simulated clock. On a busy machine
+    /// a bot that is a program of its own may need more than Discord's three seconds.
+    pub acknowledge_within: Duration,
     /// The encryption modes offered to voice clients.
     pub modes: Vec<Mode>,
     /// When end-to-end encryption of voice is used.
@@ -42,6 +45,7 @@ impl Default for Settings {
             world: World::demo(),
             gateway: GatewayLimits::default(),
             rate_limits: RateLimits::default(),
+            acknowledge_within: Duration::from_secs(3),
             modes: Mode::ALL.to_vec(),
             dave: Dave::Offered,
             authority_path: None,

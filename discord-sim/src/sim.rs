@@ -113,6 +113,7 @@ impl Sim {
         let limits = Limits {
             gateway: settings.gateway,
             rest: settings.rate_limits,
+            acknowledge_within: settings.acknowledge_within,
         };
         let dave = Gateway::new().map_err(|error| StartError::Dave(Box::new(error)))?;
         let shared = Shared::new(settings.world, ports, limits, voice, hub, dave);

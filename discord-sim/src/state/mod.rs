@@ -95,6 +95,7 @@ pub(crate) struct Ports {
 pub(crate) struct Limits {
     pub(crate) gateway: GatewayLimits,
     pub(crate) rest: RateLimits,
+    pub(crate) acknowledge_within: Duration,
 }
 
 /// How voice was asked to be.
@@ -235,7 +236,7 @@ impl State {
             desks: Desks::new(dave),
             grants: Grants::default(),
             commands: Registry::default(),
-            interactions: Interactions::default(),
+            interactions: Interactions::new(limits.acknowledge_within),
             messages: Messages::default(),
             directs: Directs::default(),
             files: Files::default(),

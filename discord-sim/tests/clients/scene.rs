@@ -20,6 +20,7 @@ pub(crate) async fn play(client: Client) {
     let authority = folder.path().join("authority.pem");
     let settings = Settings {
         authority_path: Some(authority.clone()),
+        acknowledge_within: PATIENCE,
         ..Settings::default()
     };
     let sim = Sim::start(settings).await.unwrap();

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ACKNOWLEDGE, Choice, Interaction, Outcome, What};
+use super::{Choice, Interaction, Outcome, What};
 use crate::protocol::api_error::ApiError;
 use crate::protocol::form::Form;
 use crate::state::State;
@@ -77,7 +77,7 @@ impl State {
             return Err(ApiError::ACKNOWLEDGED);
         }
         let now = self.now();
-        if now.saturating_duration_since(entry.created) > ACKNOWLEDGE {
+        if now.saturating_duration_since(entry.created) > self.interactions.acknowledge_within {
             return Err(ApiError::UNKNOWN_INTERACTION);
         }
         let mut form = Form::new(body);

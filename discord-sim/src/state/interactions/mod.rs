@@ -25,17 +25,26 @@ pub use command::{Slash, SlashOption};
 pub use modal::Modal;
 pub use outcome::{Answer, Choice, Reply};
 
-/// How long a bot has to acknowledge.
-pub(crate) const ACKNOWLEDGE: Duration = Duration::from_secs(3);
 /// How long it may edit and follow up after that.
 const TOKEN_LIFE: Duration = Duration::from_mins(15);
 /// How many interactions are remembered.
 const KEPT: usize = 2_000;
 
 /// All interactions that can still be answered.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Interactions {
     by_id: BTreeMap<u64, Interaction>,
+    /// How long a bot has to acknowledge.
+    acknowledge_within: Duration,
+}
+
+impl Interactions {
+    pub(super) fn new(acknowledge_within: Duration) -> Interactions {
+        Interactions {
+            by_id: BTreeMap::new(),
+            acknowledge_within,
+        }
+    }
 }
 
 /// One thing a person did that a bot is to answer.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{ACKNOWLEDGE, Interaction, Modal, Outcome};
+use super::{Interaction, Modal, Outcome};
 use crate::state::State;
 
 /// What a person sees in answer to a command, a button, a menu or a form.
@@ -69,7 +69,7 @@ impl State {
         };
         if entry.acknowledged.is_none() {
             let waited = self.now().saturating_duration_since(entry.created);
-            return if waited > ACKNOWLEDGE {
+            return if waited > self.interactions.acknowledge_within {
                 Progress::Expired
             } else {
                 Progress::Waiting

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::command::{Target, Use};
 use super::outcome::Progress;
-use super::{ACKNOWLEDGE, Answer, Choice, Modal, Reply};
+use super::{Answer, Choice, Modal, Reply};
 use crate::error::SimError;
 use crate::state::{Shared, State};
 
@@ -100,7 +100,8 @@ impl Shared {
     }
 
     async fn acknowledged(&self, id: u64) -> Result<Progress, SimError> {
-        let acknowledged = self.wait_for(ACKNOWLEDGE, |state| {
+        let within = self.read(|state| state.interactions.acknowledge_within);
+        let acknowledged = self.wait_for(within, |state| {
             Some(state.progress(id)).filter(|now| !matches!(now, Progress::Waiting))
         });
         match acknowledged.await {
