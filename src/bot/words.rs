@@ -40,6 +40,10 @@ const GERMAN: &[(&str, &str)] = &[
         "Nimm einen Befehl, oder erwähne mich mit einem oder mit dem Namen eines Sounds: `@{} tada`",
     ),
     (
+        "a prefix has 1 to 10 characters and no white space",
+        "ein Präfix hat 1 bis 10 Zeichen und keine Leerzeichen",
+    ),
+    (
         "all sounds play at {} % here from now on",
         "hier spielt ab jetzt alles mit {} %",
     ),
@@ -136,6 +140,10 @@ const GERMAN: &[(&str, &str)] = &[
         "es spielen schon zu viele Sounds auf einmal, versuch es später noch einmal",
     ),
     (
+        "whoever runs this bot has not let it read messages, mention it instead",
+        "wer diesen Bot betreibt, lässt ihn keine Nachrichten lesen, erwähne ihn stattdessen",
+    ),
+    (
         "you are timed out in this guild",
         "du hast auf diesem Server gerade eine Auszeit",
     ),
@@ -146,6 +154,10 @@ const GERMAN: &[(&str, &str)] = &[
     (
         "you need a DJ role to play sounds",
         "du brauchst eine DJ-Rolle, um Sounds zu spielen",
+    ),
+    (
+        "you need the Manage Server permission for this",
+        "dafür brauchst du das Recht „Server verwalten“",
     ),
     (
         "you need to be in a voice channel to perform this command",

@@ -7,6 +7,7 @@ mod look;
 mod mention;
 mod own;
 mod play;
+mod settings;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -106,6 +107,7 @@ fn commands() -> Vec<poise::Command<Data, serenity::Error>> {
     commands.push(board::board());
     commands.extend(look::commands());
     commands.extend(own::commands());
+    commands.push(settings::settings());
     commands.push(help::help());
     commands
 }
@@ -276,6 +278,9 @@ async fn on_error(error: FrameworkError<'_, Data, serenity::Error>) {
             tracing::error!(?payload, "{error}");
             "internal error"
         }
+        FrameworkError::MissingUserPermissions { .. } => {
+            "you need the Manage Server permission for this"
+        }
         FrameworkError::GuildOnly { .. } => "this command works in servers only",
         FrameworkError::UnknownCommand {
             msg,
@@ -367,7 +372,7 @@ mod tests {
             .collect();
         let expected = [
             "play", "random", "stop", "skip", "volume", "join", "leave", "board", "queue",
-            "search", "list", "log", "stats", "bind", "entrance", "help",
+            "search", "list", "log", "stats", "bind", "entrance", "settings", "help",
         ];
         assert_eq!(names, expected);
         for command in declared.as_array().unwrap() {

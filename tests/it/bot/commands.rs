@@ -75,7 +75,7 @@ async fn commands_are_declared_and_complete_names() {
         .collect();
     let expected = [
         "bind", "board", "entrance", "help", "join", "leave", "list", "log", "play", "queue",
-        "random", "search", "skip", "stats", "stop", "volume",
+        "random", "search", "settings", "skip", "stats", "stop", "volume",
     ];
     assert_eq!(names, expected);
     assert_eq!(commands[8]["options"][0]["name"], "sound");
@@ -159,6 +159,7 @@ async fn help_names_every_command() {
     `/stats` Show what is played most
     `/bind` Choose what plays when you mute and unmute at once
     `/entrance` Choose what plays when you come into a voice channel
+    `/settings` See what is chosen for this server, and change it
     `/help` Say what I can do
     ");
     stage.stop().await.shutdown().await;

@@ -6,6 +6,7 @@ mod connection;
 mod messages;
 mod occasions;
 mod player;
+mod settings;
 mod stage;
 mod unplayable;
 mod voice;

@@ -1,0 +1,242 @@
+//! `/settings`: what a guild has chosen, seen and changed by those who manage it.
+
+use std::time::Duration;
+
+use poise::ChoiceParameter;
+use serenity::Error as Failed;
+use serenity::model::guild::Role;
+
+use super::{Context, Said, acknowledge, asker, escape, say};
+use crate::audio::Level;
+use crate::domain::settings::{GuildSettings, Language, Mode};
+use crate::error::Error;
+use crate::ids::RoleId;
+
+/// Longest prefix of commands in messages.
+const PREFIX_CHARS_MAX: usize = 10;
+/// Roles of each kind that a guild may name.
+const ROLES_MAX: usize = 25;
+
+/// What a play does to the sounds before it, as Discord shows it.
+#[derive(Clone, Copy, ChoiceParameter)]
+enum ModeChoice {
+    #[name = "replace: it ends them"]
+    #[name_localized("de", "ersetzen: es beendet sie")]
+    Replace,
+    #[name = "queue: it waits for them"]
+    #[name_localized("de", "anstellen: es wartet auf sie")]
+    Queue,
+    #[name = "overlap: it plays along"]
+    #[name_localized("de", "überlagern: es spielt mit")]
+    Overlap,
+}
+
+impl From<ModeChoice> for Mode {
+    fn from(choice: ModeChoice) -> Self {
+        match choice {
+            ModeChoice::Replace => Self::Replace,
+            ModeChoice::Queue => Self::Queue,
+            ModeChoice::Overlap => Self::Overlap,
+        }
+    }
+}
+
+/// A language of the bot, or the guild's own.
+#[derive(Clone, Copy, ChoiceParameter)]
+enum LanguageChoice {
+    #[name = "the server's own"]
+    #[name_localized("de", "die des Servers")]
+    Own,
+    English,
+    Deutsch,
+}
+
+impl From<LanguageChoice> for Option<Language> {
+    fn from(choice: LanguageChoice) -> Self {
+        match choice {
+            LanguageChoice::Own => None,
+            LanguageChoice::English => Some(Language::English),
+            LanguageChoice::Deutsch => Some(Language::German),
+        }
+    }
+}
+
+/// See what is chosen for this server, and change it
+#[poise::command(
+    slash_command,
+    guild_only,
+    required_permissions = "MANAGE_GUILD",
+    default_member_permissions = "MANAGE_GUILD",
+    description_localized("de", "Zeigt und ändert, was für diesen Server gilt")
+)]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is an option of the command"
+)]
+pub(super) async fn settings(
+    ctx: Context<'_>,
+    #[description = "What a play does to the sounds before it"]
+    #[description_localized("de", "Was ein Sound mit denen vor ihm macht")]
+    mode: Option<ModeChoice>,
+    #[description = "Seconds until the bot leaves when it is alone; -1: never"]
+    #[description_localized("de", "Sekunden, bis der Bot geht, wenn er allein ist; -1: nie")]
+    #[min = -1]
+    #[max = 86_400]
+    leave_after_s: Option<i32>,
+    #[description = "What the bot answers in"]
+    #[description_localized("de", "Worin der Bot antwortet")]
+    language: Option<LanguageChoice>,
+    #[description = "What commands in messages begin with; - for none"]
+    #[description_localized("de", "Womit Befehle in Nachrichten anfangen; - für nichts")]
+    prefix: Option<String>,
+    #[description = "Whether members' entrance sounds play"]
+    #[description_localized("de", "Ob die Sounds der Mitglieder beim Betreten spielen")]
+    entrances: Option<bool>,
+    #[description = "Whether muting and unmuting at once plays a sound"]
+    #[description_localized("de", "Ob kurzes Stummschalten einen Sound spielt")]
+    fast_trigger: Option<bool>,
+    #[description = "Whether the bot joins while a sound's name is typed"]
+    #[description_localized("de", "Ob der Bot schon kommt, während ein Name getippt wird")]
+    early_join: Option<bool>,
+    #[description = "How loud sounds are made, in LUFS"]
+    #[description_localized("de", "Wie laut Sounds gemacht werden, in LUFS")]
+    #[min = -31]
+    #[max = -5]
+    loudness: Option<i32>,
+    #[description = "A role that may play; again to take it back. With none, everybody may"]
+    #[description_localized("de", "Eine Rolle, die spielen darf; noch einmal nimmt sie zurück")]
+    dj_role: Option<Role>,
+    #[description = "A role that may not play; again to take it back"]
+    #[description_localized(
+        "de",
+        "Eine Rolle, die nicht spielen darf; noch einmal nimmt sie zurück"
+    )]
+    blocked_role: Option<Role>,
+) -> Result<(), Failed> {
+    acknowledge(&ctx).await?;
+    let changes = Changes {
+        mode: mode.map(Mode::from),
+        leave_after_s,
+        language,
+        prefix,
+        entrances,
+        fast_trigger,
+        early_join,
+        loudness: loudness.map(|lufs| Level::from_hundredths(lufs * 100)),
+        dj_role: dj_role.map(|role| role.id),
+        blocked_role: blocked_role.map(|role| role.id),
+    };
+    let now = apply(&ctx, changes).await;
+    say(&ctx, now.map(|now| Said::verbatim(shown(&now)))).await
+}
+
+/// What is asked to be changed.
+struct Changes {
+    mode: Option<Mode>,
+    leave_after_s: Option<i32>,
+    language: Option<LanguageChoice>,
+    prefix: Option<String>,
+    entrances: Option<bool>,
+    fast_trigger: Option<bool>,
+    early_join: Option<bool>,
+    loudness: Option<Level>,
+    dj_role: Option<serenity::model::id::RoleId>,
+    blocked_role: Option<serenity::model::id::RoleId>,
+}
+
+/// Changes it all or nothing; returns what is chosen now.
+async fn apply(ctx: &Context<'_>, changes: Changes) -> Result<GuildSettings, Error> {
+    let guild = asker(ctx)?.guild;
+    let prefix = changes.prefix.as_deref().map(read_prefix).transpose()?;
+    if prefix.as_ref().is_some_and(Option::is_some) && ctx.data().prefix.is_none() {
+        return Err(Error::Conflict(
+            "whoever runs this bot has not let it read messages, mention it instead".to_owned(),
+        ));
+    }
+    let role = |role: Option<serenity::model::id::RoleId>| {
+        let id = role.map(|role| RoleId::try_from(role.get()));
+        id.transpose().map_err(|_| Error::BAD_REQUEST)
+    };
+    let (dj, blocked) = (role(changes.dj_role)?, role(changes.blocked_role)?);
+    let now = ctx.data().player.change_settings(guild, move |now| {
+        now.mode = changes.mode.unwrap_or(now.mode);
+        if let Some(seconds) = changes.leave_after_s {
+            now.leave_after = u64::try_from(seconds).ok().map(Duration::from_secs);
+        }
+        now.language = changes.language.map_or(now.language, Into::into);
+        if let Some(prefix) = prefix {
+            now.prefix = prefix;
+        }
+        now.has_entrances = changes.entrances.unwrap_or(now.has_entrances);
+        now.has_fast_trigger = changes.fast_trigger.unwrap_or(now.has_fast_trigger);
+        now.joins_early = changes.early_join.unwrap_or(now.joins_early);
+        now.loudness = changes.loudness.or(now.loudness);
+        toggle(&mut now.dj_roles, dj);
+        toggle(&mut now.blocked_roles, blocked);
+    });
+    now.await.map(|now| GuildSettings::clone(&now))
+}
+
+/// A prefix, or none.
+fn read_prefix(text: &str) -> Result<Option<String>, Error> {
+    match text.trim() {
+        "" | "-" => Ok(None),
+        prefix
+            if prefix.chars().count() <= PREFIX_CHARS_MAX
+                && !prefix.contains(|c: char| c.is_whitespace() || c.is_control()) =>
+        {
+            Ok(Some(prefix.to_owned()))
+        }
+        _ => Err(Error::Invalid(
+            "a prefix has 1 to 10 characters and no white space",
+        )),
+    }
+}
+
+/// Adds a role, or takes it back.
+fn toggle(roles: &mut Vec<RoleId>, role: Option<RoleId>) {
+    let Some(role) = role else { return };
+    if let Some(place) = roles.iter().position(|known| *known == role) {
+        roles.remove(place);
+    } else if roles.len() < ROLES_MAX {
+        roles.push(role);
+    }
+}
+
+/// All of it, by the names of the options.
+fn shown(settings: &GuildSettings) -> String {
+    let yes = |is_so: bool| if is_so { "✅" } else { "❌" }.to_owned();
+    let roles = |roles: &[RoleId]| {
+        let named: Vec<_> = roles.iter().map(|role| format!("<@&{role}>")).collect();
+        named.join(" ")
+    };
+    let leave_after = settings
+        .leave_after
+        .map(|after| after.as_secs().to_string());
+    let language = settings.language.map(|language| language.code().to_owned());
+    let loudness = settings
+        .loudness
+        .map(|level| format!("{} LUFS", level.db()));
+    let none = || "–".to_owned();
+    let lines = [
+        ("mode", settings.mode.name().to_owned()),
+        ("volume", format!("{} %", settings.volume.percent())),
+        ("leave_after_s", leave_after.unwrap_or_else(none)),
+        ("language", language.unwrap_or_else(none)),
+        (
+            "prefix",
+            settings.prefix.as_deref().map_or_else(none, escape),
+        ),
+        ("entrances", yes(settings.has_entrances)),
+        ("fast_trigger", yes(settings.has_fast_trigger)),
+        ("early_join", yes(settings.joins_early)),
+        ("loudness", loudness.unwrap_or_else(none)),
+        ("dj_role", roles(&settings.dj_roles)),
+        ("blocked_role", roles(&settings.blocked_roles)),
+    ];
+    let lines = lines.map(|(name, value)| {
+        let value = if value.is_empty() { none() } else { value };
+        format!("`{name}` {value}")
+    });
+    lines.join("\n")
+}
