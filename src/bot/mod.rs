@@ -204,7 +204,7 @@ impl Bot {
             Arc::clone(&self.has_registered),
         );
         let framework = Framework::builder()
-            .options(commands::options())
+            .options(commands::options(self.prefix.is_some()))
             .initialize_owners(false)
             .setup(|_, _, _| Box::pin(async move { Ok(data) }))
             .build();

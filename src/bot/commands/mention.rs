@@ -15,17 +15,20 @@ use crate::bot::directory::from_discord;
 use crate::domain::settings::Language;
 use crate::error::Error;
 
-/// How messages are read.
-pub(super) fn options() -> PrefixFrameworkOptions<Data, Failed> {
-    PrefixFrameworkOptions {
+/// How messages are read; with a prefix only where the bot may read those that do not mention it.
+pub(super) fn options(may_read: bool) -> PrefixFrameworkOptions<Data, Failed> {
+    let mut options = PrefixFrameworkOptions {
         mention_as_prefix: true,
-        dynamic_prefix: Some(|ctx| {
-            let (data, guild) = (ctx.framework.user_data, ctx.guild_id);
-            Box::pin(async move { Ok(prefix(data, guild).await.map(Into::into)) })
-        }),
         case_insensitive_commands: true,
         ..PrefixFrameworkOptions::default()
+    };
+    if may_read {
+        options.dynamic_prefix = Some(|ctx| {
+            let (data, guild) = (ctx.framework.user_data, ctx.guild_id);
+            Box::pin(async move { Ok(prefix(data, guild).await.map(Into::into)) })
+        });
     }
+    options
 }
 
 /// What commands in a guild begin with, where the bot may read them at all.

@@ -85,13 +85,13 @@ fn identify(guild: Option<GuildId>, user: &User, member: Option<Member>) -> Resu
 
 type Context<'a> = poise::Context<'a, Data, serenity::Error>;
 
-/// How poise is to run the commands.
-pub(super) fn options() -> FrameworkOptions<Data, serenity::Error> {
+/// How poise is to run the commands; `may_read` says whether the bot may read any message.
+pub(super) fn options(may_read: bool) -> FrameworkOptions<Data, serenity::Error> {
     FrameworkOptions {
         commands: commands(),
         on_error: |error| Box::pin(on_error(error)),
         event_handler: |ctx, event| Box::pin(board::on_event(ctx, event)),
-        prefix_options: mention::options(),
+        prefix_options: mention::options(may_read),
         allowed_mentions: Some(CreateAllowedMentions::new()),
         ..FrameworkOptions::default()
     }
