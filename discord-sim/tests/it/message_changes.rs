@@ -2,41 +2,13 @@
 
 use std::time::Duration;
 
-use discord_sim::{Sim, SimError, permissions};
+use discord_sim::{SimError, permissions};
 use serde_json::{Value, json};
 
 use crate::support::PATIENCE;
 use crate::support::rest::{DONE, Rest, error};
-use crate::support::shard::{INTENTS, LAB, log_in, sim_of, two_bots};
-use crate::support::socket::Socket;
-
-const ADA: u64 = 11;
-const BEN: u64 = 12;
-const GENERAL: u64 = 32;
-const MESSAGE_CONTENT: u64 = 1 << 15;
-const MESSAGES: &str = "/channels/32/messages";
-
-struct Stage {
-    sim: Sim,
-    rest: Rest,
-    /// Otto, who may do everything, listens; Yuri acts.
-    listener: Socket,
-}
-
-async fn stage() -> Stage {
-    let sim = sim_of(two_bots(), []).await;
-    let (listener, _) = log_in(&sim.for_bot(22), INTENTS | MESSAGE_CONTENT).await;
-    let rest = Rest::new(&sim);
-    Stage {
-        sim,
-        rest,
-        listener,
-    }
-}
-
-fn path(message: &Value) -> String {
-    format!("{MESSAGES}/{}", message["id"].as_str().unwrap())
-}
+use crate::support::shard::{INTENTS, LAB, log_in};
+use crate::support::writing::{ADA, BEN, GENERAL, MESSAGES, Stage, path, stage};
 
 #[tokio::test]
 async fn messages_are_edited_and_deleted_alone_and_together() {

@@ -2,41 +2,14 @@
 
 use discord_sim::{File, Settings, Sim, SimError, permissions};
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::rest::{DONE, Rest, error, fault};
 use crate::support::shard::{INTENTS, LAB, log_in, sim_of, two_bots};
 use crate::support::sim;
-use crate::support::socket::Socket;
+use crate::support::writing::{ADA, BEN, GENERAL, MESSAGES, Stage, path, stage};
 
-const ADA: u64 = 11;
-const BEN: u64 = 12;
-const GENERAL: u64 = 32;
 const LOUNGE: u64 = 33;
-const MESSAGE_CONTENT: u64 = 1 << 15;
-const MESSAGES: &str = "/channels/32/messages";
-
-struct Stage {
-    sim: Sim,
-    rest: Rest,
-    /// Otto, who may do everything, listens; Yuri acts.
-    listener: Socket,
-}
-
-async fn stage() -> Stage {
-    let sim = sim_of(two_bots(), []).await;
-    let (listener, _) = log_in(&sim.for_bot(22), INTENTS | MESSAGE_CONTENT).await;
-    let rest = Rest::new(&sim);
-    Stage {
-        sim,
-        rest,
-        listener,
-    }
-}
-
-fn path(message: &Value) -> String {
-    format!("{MESSAGES}/{}", message["id"].as_str().unwrap())
-}
 
 #[tokio::test]
 async fn a_bot_writes_and_everyone_hears_of_it() {

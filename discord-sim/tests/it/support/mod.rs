@@ -10,6 +10,7 @@ pub(crate) mod socket;
 pub(crate) mod strict;
 pub(crate) mod tone;
 pub(crate) mod wire;
+pub(crate) mod writing;
 
 use std::path::PathBuf;
 use std::process::Command;
