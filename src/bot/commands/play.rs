@@ -3,7 +3,7 @@
 use serenity::Error as Failed;
 
 use super::{Context, Data, Said, acknowledge, asker, escape, say, suggest_to_play, tag};
-use crate::domain::player::Play;
+use crate::domain::player::{Asker, Play};
 use crate::domain::settings::Volume;
 use crate::error::Error;
 
@@ -27,13 +27,12 @@ async fn play(
     #[rest]
     sound: String,
 ) -> Result<(), Failed> {
-    // Joining takes longer than Discord waits for a first answer.
-    acknowledge(&ctx).await?;
-    let played = match asker(&ctx) {
-        Ok(asker) => ctx.data().player.play(asker, tag(&ctx), &sound).await,
-        Err(error) => Err(error),
-    };
-    say(&ctx, played.map(|play| started(&play))).await
+    let player = &ctx.data().player;
+    answer(&ctx, |asker| async move {
+        let play = player.play(asker, tag(&ctx), &sound).await?;
+        Ok(started(&play))
+    })
+    .await
 }
 
 /// Play any sound in your voice channel
@@ -44,12 +43,12 @@ async fn play(
     description_localized("de", "Spielt irgendeinen Sound in deinem Sprachkanal")
 )]
 async fn random(ctx: Context<'_>) -> Result<(), Failed> {
-    acknowledge(&ctx).await?;
-    let played = match asker(&ctx) {
-        Ok(asker) => ctx.data().player.play_random(asker, tag(&ctx)).await,
-        Err(error) => Err(error),
-    };
-    say(&ctx, played.map(|play| started(&play))).await
+    let player = &ctx.data().player;
+    answer(&ctx, |asker| async move {
+        let play = player.play_random(asker, tag(&ctx)).await?;
+        Ok(started(&play))
+    })
+    .await
 }
 
 /// Stop what plays and drop what waits
@@ -60,12 +59,12 @@ async fn random(ctx: Context<'_>) -> Result<(), Failed> {
     description_localized("de", "Stoppt, was spielt, und verwirft, was wartet")
 )]
 async fn stop(ctx: Context<'_>) -> Result<(), Failed> {
-    acknowledge(&ctx).await?;
-    let stopped = match asker(&ctx) {
-        Ok(asker) => ctx.data().player.stop(&asker).await,
-        Err(error) => Err(error),
-    };
-    say(&ctx, stopped.map(|_| Said::plain("⏹ stopped"))).await
+    let player = &ctx.data().player;
+    answer(&ctx, |asker| async move {
+        player.stop(&asker).await?;
+        Ok(Said::plain("⏹ stopped"))
+    })
+    .await
 }
 
 /// Go on with what waits
@@ -76,12 +75,12 @@ async fn stop(ctx: Context<'_>) -> Result<(), Failed> {
     description_localized("de", "Macht mit dem weiter, was wartet")
 )]
 async fn skip(ctx: Context<'_>) -> Result<(), Failed> {
-    acknowledge(&ctx).await?;
-    let skipped = match asker(&ctx) {
-        Ok(asker) => ctx.data().player.skip(&asker).await,
-        Err(error) => Err(error),
-    };
-    say(&ctx, skipped.map(|_| Said::plain("⏭ skipped"))).await
+    let player = &ctx.data().player;
+    answer(&ctx, |asker| async move {
+        player.skip(&asker).await?;
+        Ok(Said::plain("⏭ skipped"))
+    })
+    .await
 }
 
 /// Set how loud everything is
@@ -99,17 +98,17 @@ async fn volume(
     #[max = 200]
     percent: u16,
 ) -> Result<(), Failed> {
-    acknowledge(&ctx).await?;
-    let set = match (asker(&ctx), Volume::new(percent)) {
-        (Ok(asker), Some(volume)) => ctx.data().player.set_volume(&asker, volume).await,
-        (Ok(_), None) => Err(Error::BAD_REQUEST),
-        (Err(error), _) => Err(error),
-    };
-    let said = set.map(|player| {
-        let percent = player.volume.percent().to_string();
-        Said::new("all sounds play at {} % here from now on", [percent])
-    });
-    say(&ctx, said).await
+    let player = &ctx.data().player;
+    answer(&ctx, |asker| async move {
+        let volume = Volume::new(percent).ok_or(Error::BAD_REQUEST)?;
+        let now = player.set_volume(&asker, volume).await?;
+        let percent = now.volume.percent().to_string();
+        Ok(Said::new(
+            "all sounds play at {} % here from now on",
+            [percent],
+        ))
+    })
+    .await
 }
 
 /// Join your voice channel
@@ -120,15 +119,11 @@ async fn volume(
     description_localized("de", "Kommt in deinen Sprachkanal")
 )]
 async fn join(ctx: Context<'_>) -> Result<(), Failed> {
-    acknowledge(&ctx).await?;
-    let joined = match asker(&ctx) {
-        Ok(asker) => ctx.data().player.join(&asker).await,
-        Err(error) => Err(error),
-    };
-    say(
-        &ctx,
-        joined.map(|_| Said::plain("👋 joined your voice channel")),
-    )
+    let player = &ctx.data().player;
+    answer(&ctx, |asker| async move {
+        player.join(&asker).await?;
+        Ok(Said::plain("👋 joined your voice channel"))
+    })
     .await
 }
 
@@ -140,12 +135,25 @@ async fn join(ctx: Context<'_>) -> Result<(), Failed> {
     description_localized("de", "Verlässt den Sprachkanal")
 )]
 async fn leave(ctx: Context<'_>) -> Result<(), Failed> {
-    acknowledge(&ctx).await?;
-    let left = match asker(&ctx) {
-        Ok(asker) => ctx.data().player.leave(&asker).await,
+    let player = &ctx.data().player;
+    answer(&ctx, |asker| async move {
+        player.leave(&asker).await?;
+        Ok(Said::plain("👋 left the voice channel"))
+    })
+    .await
+}
+
+/// Does what a command asks for, and says what came of it.
+async fn answer<F>(ctx: &Context<'_>, act: impl FnOnce(Asker) -> F) -> Result<(), Failed>
+where
+    F: Future<Output = Result<Said, Error>>,
+{
+    acknowledge(ctx).await?;
+    let done = match asker(ctx) {
+        Ok(asker) => act(asker).await,
         Err(error) => Err(error),
     };
-    say(&ctx, left.map(|_| Said::plain("👋 left the voice channel"))).await
+    say(ctx, done).await
 }
 
 pub(super) fn started(play: &Play) -> Said {
