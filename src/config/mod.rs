@@ -20,6 +20,9 @@ use source::Source;
 /// The defaults: the file that the repository shows is the one that the binary carries.
 const DEFAULTS: &str = include_str!("../../Rocket.toml");
 
+/// The longest prefix of commands in messages.
+const PREFIX_CHARS_MAX: usize = 10;
+
 /// What a database's address looks like.
 const DATABASE_FORM: &str = "must be a path, sqlite:<path> or postgres://user@host/name";
 
@@ -377,10 +380,8 @@ fn read_discord(source: &mut Source) -> Discord {
         client_secret: secret(source, "discord.client_secret"),
         message_prefix: source.parse("discord.message_prefix", None, |text| match text {
             "" => Ok(None),
-            prefix if prefix.chars().count() > 10 || prefix.contains(char::is_whitespace) => {
-                Err("is not 1 to 10 characters without white space")
-            }
-            prefix => Ok(Some(prefix.to_owned())),
+            prefix if is_prefix(prefix) => Ok(Some(prefix.to_owned())),
+            _ => Err("is not 1 to 10 characters without white space"),
         }),
         voice_settle: Duration::from_millis(source.number("discord.voice_settle_ms", 0, 10_000)),
     }
@@ -423,6 +424,12 @@ fn parse_network(text: &str) -> Option<IpNet> {
 fn parse_origin(text: &str) -> Option<String> {
     let origin = Url::parse(text).ok()?.origin();
     (origin.is_tuple() && origin.ascii_serialization() == text).then(|| text.to_owned())
+}
+
+/// Whether commands in messages may begin with this: 1 to 10 characters without white space.
+pub fn is_prefix(text: &str) -> bool {
+    let is_odd = |c: char| c.is_whitespace() || c.is_control();
+    (1..=PREFIX_CHARS_MAX).contains(&text.chars().count()) && !text.contains(is_odd)
 }
 
 fn is_key(text: &str) -> bool {

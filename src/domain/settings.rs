@@ -8,6 +8,7 @@ use moka::future::Cache;
 use tokio::sync::{Mutex, watch};
 
 use crate::audio::Level;
+use crate::config::is_prefix;
 use crate::db::{Db, guilds};
 use crate::error::Error;
 use crate::ids::{GuildId, RoleId};
@@ -16,6 +17,8 @@ use crate::ids::{GuildId, RoleId};
 const REMEMBERED_MAX: u64 = 10_000;
 /// Loudest volume, in percent. Contract 5.
 const VOLUME_MAX: u16 = 200;
+/// Roles of each kind that a guild may name.
+const ROLES_MAX: usize = 25;
 /// How long the bot stays alone in a channel unless the guild says otherwise.
 const LEAVE_AFTER: Duration = Duration::from_mins(1);
 
@@ -170,6 +173,31 @@ impl GuildSettings {
         Err(Error::Forbidden("you need a DJ role to play sounds"))
     }
 
+    /// What commands in messages are to begin with, as it is written; `-`, or nothing, for no such
+    /// commands.
+    ///
+    /// # Errors
+    /// 400 where it is not 1 to 10 characters without white space.
+    pub fn read_prefix(text: &str) -> Result<Option<String>, Error> {
+        match text.trim() {
+            "" | "-" => Ok(None),
+            prefix if is_prefix(prefix) => Ok(Some(prefix.to_owned())),
+            _ => Err(Error::Invalid(
+                "a prefix has 1 to 10 characters and no white space",
+            )),
+        }
+    }
+
+    /// Lets a role play, or takes that back; beyond 25 roles nothing is added.
+    pub fn toggle_dj(&mut self, role: RoleId) {
+        toggle(&mut self.dj_roles, role);
+    }
+
+    /// Keeps a role from playing, or takes that back; beyond 25 roles nothing is added.
+    pub fn toggle_blocked(&mut self, role: RoleId) {
+        toggle(&mut self.blocked_roles, role);
+    }
+
     fn from_row(row: guilds::Row) -> Self {
         let guilds::Columns {
             mode,
@@ -216,6 +244,14 @@ impl GuildSettings {
             dj_roles: self.dj_roles.clone(),
             blocked_roles: self.blocked_roles.clone(),
         }
+    }
+}
+
+fn toggle(roles: &mut Vec<RoleId>, role: RoleId) {
+    if let Some(place) = roles.iter().position(|known| *known == role) {
+        roles.remove(place);
+    } else if roles.len() < ROLES_MAX {
+        roles.push(role);
     }
 }
 

@@ -12,11 +12,6 @@ use crate::domain::settings::{GuildSettings, Language, Mode};
 use crate::error::Error;
 use crate::ids::RoleId;
 
-/// Longest prefix of commands in messages.
-const PREFIX_CHARS_MAX: usize = 10;
-/// Roles of each kind that a guild may name.
-const ROLES_MAX: usize = 25;
-
 /// What a play does to the sounds before it, as Discord shows it.
 #[derive(Clone, Copy, ChoiceParameter)]
 enum ModeChoice {
@@ -147,7 +142,8 @@ struct Changes {
 /// Changes it all or nothing; returns what is chosen now.
 async fn apply(ctx: &Context<'_>, changes: Changes) -> Result<GuildSettings, Error> {
     let guild = asker(ctx)?.guild;
-    let prefix = changes.prefix.as_deref().map(read_prefix).transpose()?;
+    let prefix = changes.prefix.as_deref().map(GuildSettings::read_prefix);
+    let prefix = prefix.transpose()?;
     if prefix.as_ref().is_some_and(Option::is_some) && ctx.data().prefix.is_none() {
         return Err(Error::Conflict(
             "whoever runs this bot has not let it read messages, mention it instead".to_owned(),
@@ -171,36 +167,14 @@ async fn apply(ctx: &Context<'_>, changes: Changes) -> Result<GuildSettings, Err
         now.has_fast_trigger = changes.fast_trigger.unwrap_or(now.has_fast_trigger);
         now.joins_early = changes.early_join.unwrap_or(now.joins_early);
         now.loudness = changes.loudness.or(now.loudness);
-        toggle(&mut now.dj_roles, dj);
-        toggle(&mut now.blocked_roles, blocked);
+        if let Some(role) = dj {
+            now.toggle_dj(role);
+        }
+        if let Some(role) = blocked {
+            now.toggle_blocked(role);
+        }
     });
     now.await.map(|now| GuildSettings::clone(&now))
-}
-
-/// A prefix, or none.
-fn read_prefix(text: &str) -> Result<Option<String>, Error> {
-    match text.trim() {
-        "" | "-" => Ok(None),
-        prefix
-            if prefix.chars().count() <= PREFIX_CHARS_MAX
-                && !prefix.contains(|c: char| c.is_whitespace() || c.is_control()) =>
-        {
-            Ok(Some(prefix.to_owned()))
-        }
-        _ => Err(Error::Invalid(
-            "a prefix has 1 to 10 characters and no white space",
-        )),
-    }
-}
-
-/// Adds a role, or takes it back.
-fn toggle(roles: &mut Vec<RoleId>, role: Option<RoleId>) {
-    let Some(role) = role else { return };
-    if let Some(place) = roles.iter().position(|known| *known == role) {
-        roles.remove(place);
-    } else if roles.len() < ROLES_MAX {
-        roles.push(role);
-    }
 }
 
 /// All of it, by the names of the options.
