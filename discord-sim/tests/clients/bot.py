@@ -98,8 +98,10 @@ async def panel(interaction: discord.Interaction):
 
 @app_commands.command(description="Leave voice")
 async def leave(interaction: discord.Interaction):
-    await interaction.response.send_message("Bye")
+    # In this order: a second disconnect while the first is under way, as by `close`, waits for an
+    # event that comes only once.
     await interaction.guild.voice_client.disconnect()
+    await interaction.response.send_message("Bye")
 
 
 class Problems(logging.StreamHandler):
