@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, OpenError};
 use crate::discord::{self, Discord};
+use crate::domain::favourites::Favourites;
 use crate::domain::guilds::{Gateway, Guilds, Offline};
 use crate::domain::ingest::Ingest;
 use crate::domain::library::Library;
@@ -26,6 +27,7 @@ use crate::domain::occasions::Occasions;
 use crate::domain::play_log::PlayLog;
 use crate::domain::player::Player;
 use crate::domain::settings::Settings;
+use crate::domain::suggestions::Suggestions;
 use crate::domain::tokens::Tokens;
 use crate::domain::voice::{Mute, Voice};
 use crate::error::Error;
@@ -78,6 +80,10 @@ pub struct App {
     pub settings: Arc<Settings>,
     /// What is heard without a command.
     pub occasions: Arc<Occasions>,
+    /// The sounds that members like.
+    pub favourites: Arc<Favourites>,
+    /// What somebody may mean who has typed a part of a name.
+    pub suggestions: Arc<Suggestions>,
     /// Key of the cookie that binds a login to its browser.
     pub cookie_key: Secret,
     play_log: PlayLog,
@@ -148,7 +154,6 @@ impl App {
             clock.clone(),
         );
         let player = Arc::new(Player::new(
-            db.clone(),
             Arc::clone(&guilds),
             Arc::clone(&library),
             transcoder,
@@ -157,6 +162,12 @@ impl App {
             config.discord.voice_settle,
             play_log.clone(),
             clock.clone(),
+        ));
+        let favourites = Arc::new(Favourites::new(db.clone(), Arc::clone(&library)));
+        let suggestions = Arc::new(Suggestions::new(
+            Arc::clone(&library),
+            Arc::clone(&favourites),
+            play_log.clone(),
         ));
         let limits = Limits::new(config.limits.burst, config.limits.refill, &clock);
         let limits = Arc::new(limits);
@@ -181,6 +192,8 @@ impl App {
             player,
             settings,
             occasions,
+            favourites,
+            suggestions,
             cookie_key,
             play_log,
             bot,
@@ -199,6 +212,8 @@ impl App {
             library: Arc::clone(&self.library),
             settings: Arc::clone(&self.settings),
             occasions: Arc::clone(&self.occasions),
+            favourites: Arc::clone(&self.favourites),
+            suggestions: Arc::clone(&self.suggestions),
             limits: Arc::clone(&self.limits),
             db: self.db.clone(),
         }

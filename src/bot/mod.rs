@@ -25,12 +25,14 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::config;
 use crate::db::Db;
+use crate::domain::favourites::Favourites;
 use crate::domain::guilds::Gateway;
 use crate::domain::library::Library;
 use crate::domain::limits::Limits;
 use crate::domain::occasions::Occasions;
 use crate::domain::player::Player;
 use crate::domain::settings::Settings;
+use crate::domain::suggestions::Suggestions;
 use crate::domain::voice::Voice;
 use crate::secret::Secret;
 use commands::Data;
@@ -67,12 +69,16 @@ pub enum BotError {
 pub struct Parts {
     /// The one way a sound is played.
     pub player: Arc<Player>,
-    /// The operator's sounds.
+    /// All sounds.
     pub library: Arc<Library>,
     /// What each guild has chosen.
     pub settings: Arc<Settings>,
     /// What is heard without a command.
     pub occasions: Arc<Occasions>,
+    /// The sounds that members like.
+    pub favourites: Arc<Favourites>,
+    /// What somebody may mean who has typed a part of a name.
+    pub suggestions: Arc<Suggestions>,
     /// What members may ask for, by commands and otherwise.
     pub limits: Arc<Limits>,
     /// Rows.

@@ -36,6 +36,10 @@ const GERMAN: &[(&str, &str)] = &[
         "ab jetzt kündigt dich **{}** an",
     ),
     (
+        "**{}** is no favourite of yours any more",
+        "**{}** ist kein Favorit von dir mehr",
+    ),
+    (
         "Use a command, or mention me with one or with the name of a sound: `@{} tada`",
         "Nimm einen Befehl, oder erwähne mich mit einem oder mit dem Namen eines Sounds: `@{} tada`",
     ),
@@ -148,6 +152,14 @@ const GERMAN: &[(&str, &str)] = &[
         "du hast auf diesem Server gerade eine Auszeit",
     ),
     (
+        "you have 500 favourites, take one back first",
+        "du hast 500 Favoriten, nimm erst einen zurück",
+    ),
+    (
+        "you have no favourites here yet",
+        "du hast hier noch keine Favoriten",
+    ),
+    (
         "you must be a member of this guild",
         "du musst Mitglied dieses Servers sein",
     ),
@@ -171,6 +183,10 @@ const GERMAN: &[(&str, &str)] = &[
     ("⏭ skipped", "⏭ übersprungen"),
     ("⏳ **{}**, {} before it", "⏳ **{}**, {} davor"),
     ("⏹ stopped", "⏹ gestoppt"),
+    (
+        "⭐ **{}** is one of your favourites now",
+        "⭐ **{}** ist jetzt einer deiner Favoriten",
+    ),
     ("👋 joined your voice channel", "👋 in deinem Sprachkanal"),
     (
         "👋 left the voice channel",

@@ -2,6 +2,7 @@
 //! the routes call [`Db::quick`], [`Db::run`] and [`Db::write`] with a query from those files.
 
 mod connection;
+pub mod favourites;
 pub mod guilds;
 pub mod plays;
 mod schema;

@@ -185,3 +185,15 @@ diesel::table! {
         waveform -> Nullable<Binary>,
     }
 }
+
+diesel::table! {
+    /// Sounds that members like.
+    favourites (user_id, guild_id, sound) {
+        /// The member.
+        user_id -> BigInt,
+        /// Whose own sound it is; 0: the operator's.
+        guild_id -> BigInt,
+        /// Its name without its extension.
+        sound -> Text,
+    }
+}

@@ -1,6 +1,7 @@
 //! The rules, in plain types: no web framework, no Discord library and no query is named here.
 //! `http` and `bot` call in; the domain calls `audio`, `db` and `discord`.
 
+pub mod favourites;
 pub mod guilds;
 pub mod ingest;
 pub mod library;
@@ -10,5 +11,6 @@ pub mod occasions;
 pub mod play_log;
 pub mod player;
 pub mod settings;
+pub mod suggestions;
 pub mod tokens;
 pub mod voice;

@@ -1,18 +1,26 @@
 //! Writing the play log: one task, so that playing never waits for the database and a guild's
-//! numbers are given in one place. `domain::player` is the only one that records.
+//! numbers are given in one place. `domain::player` is the only one that records. Each guild's
+//! last plays are remembered for those who pick by them.
 
+use std::collections::VecDeque;
 use std::iter;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use moka::sync::Cache;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
 use crate::db::Db;
-use crate::db::plays::{NewPlay, append};
+use crate::db::plays::{LOCAL, NewPlay, append, page};
 use crate::error::Error;
+use crate::ids::{GuildId, UserId};
 
 /// Plays that may wait to be written.
 const WAITING_MAX: usize = 10_000;
+/// A guild's last plays that are remembered, and guilds of which they are.
+const RECENT_MAX: usize = 200;
+const GUILDS_MAX: u64 = 1_000;
 /// Plays written in one transaction at most.
 const BATCH_MAX: usize = 100;
 
@@ -28,6 +36,18 @@ const RETRY_DELAYS: [Duration; 3] = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the play was not logged")]
 pub struct NotLogged;
+
+/// One of a guild's last plays of a sound of the library.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecentPlay {
+    /// Who asked for it.
+    pub user: UserId,
+    /// The sound's name without its extension.
+    pub sound: String,
+}
+
+/// The newest first.
+type Recent = Arc<Mutex<VecDeque<RecentPlay>>>;
 
 struct Job {
     /// Nothing for a caller who only waits for what stands before.
@@ -45,14 +65,56 @@ impl Job {
 #[derive(Clone)]
 pub struct PlayLog {
     jobs: mpsc::Sender<Job>,
+    db: Db,
+    recent: Cache<GuildId, Recent>,
 }
 
 impl PlayLog {
     /// Starts the task.
     pub fn start(db: Db) -> Self {
         let (jobs, waiting) = mpsc::channel(WAITING_MAX);
-        tokio::spawn(write_all(db, waiting));
-        Self { jobs }
+        tokio::spawn(write_all(db.clone(), waiting));
+        Self {
+            jobs,
+            db,
+            recent: Cache::new(GUILDS_MAX),
+        }
+    }
+
+    /// A guild's last plays of sounds of the library, the newest first, 200 at most.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn recent(&self, guild: GuildId) -> Result<Vec<RecentPlay>, Error> {
+        let known = if let Some(known) = self.recent.get(&guild) {
+            known
+        } else {
+            let last = u32::try_from(RECENT_MAX).unwrap_or(u32::MAX);
+            let read = self.db.quick(move |conn| page(conn, guild, 0, last));
+            let plays = read.await?.entries.into_iter();
+            let plays = plays.filter(|play| play.source == LOCAL);
+            let plays = plays.map(|play| RecentPlay {
+                user: play.user(),
+                sound: play.sound,
+            });
+            let read = Arc::new(Mutex::new(plays.collect()));
+            self.recent.get_with(guild, || read)
+        };
+        let plays = known.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(plays.iter().cloned().collect())
+    }
+
+    fn remember(&self, play: &NewPlay) {
+        let known = self.recent.get(&play.guild);
+        let Some(known) = known.filter(|_| play.source == LOCAL) else {
+            return;
+        };
+        let mut plays = known.lock().unwrap_or_else(PoisonError::into_inner);
+        plays.truncate(RECENT_MAX - 1);
+        plays.push_front(RecentPlay {
+            user: play.user,
+            sound: play.sound.clone(),
+        });
     }
 
     /// Hands a play over at once; the future resolves when it is committed, and may be dropped.
@@ -60,6 +122,7 @@ impl PlayLog {
     /// # Errors
     /// [`NotLogged`].
     pub fn record(&self, play: NewPlay) -> impl Future<Output = Result<(), NotLogged>> + use<> {
+        self.remember(&play);
         let (committed, commit) = oneshot::channel();
         let handed_over = self.jobs.try_send(Job {
             play: Some(play),

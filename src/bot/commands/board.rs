@@ -12,10 +12,11 @@ use serenity::model::application::ButtonStyle;
 
 use super::{Context, Data, Said, asker, describe, log_failure, say};
 use crate::bot::directory::from_discord;
-use crate::domain::library::{Library, Order};
+use crate::domain::library::Library;
 use crate::domain::player::Asker;
 use crate::domain::settings::Language;
 use crate::error::Error;
+use crate::ids::GuildId;
 
 /// Buttons in a row, and rows of sounds; Discord's fifth row is for the panel itself.
 const ROW: usize = 5;
@@ -38,13 +39,17 @@ const LABEL_CHARS_MAX: usize = 80;
 )]
 pub(super) async fn board(ctx: Context<'_>) -> Result<(), Failed> {
     let allowed = match asker(&ctx) {
-        Ok(asker) => ctx.data().player.check_may_play(&asker).await,
+        Ok(asker) => {
+            let may_play = ctx.data().player.check_may_play(&asker).await;
+            may_play.map(|()| asker.guild)
+        }
         Err(error) => Err(error),
     };
-    if let Err(error) = allowed {
-        return say(&ctx, Err(error)).await;
-    }
-    let panel = Panel::new(&ctx.data().library, 0);
+    let guild = match allowed {
+        Ok(guild) => guild,
+        Err(error) => return say(&ctx, Err(error)).await,
+    };
+    let panel = Panel::new(&ctx.data().library, guild, 0);
     if panel.pages == 0 {
         return say(&ctx, Ok(Said::plain("there are no sounds yet"))).await;
     }
@@ -65,8 +70,8 @@ struct Panel {
 
 impl Panel {
     /// The page of this number, counted from 0, or the last one where sounds have gone.
-    fn new(library: &Library, page: usize) -> Self {
-        let (sounds, _) = library.page(Order::Name, 0, usize::MAX);
+    fn new(library: &Library, guild: GuildId, page: usize) -> Self {
+        let sounds = library.list_in(guild);
         let carried = |name: &str| format!("{PLAY}{name}");
         let names: Vec<_> = sounds
             .iter()
@@ -150,8 +155,8 @@ async fn pressed(
     let guild = press.guild_id.and_then(from_discord);
     let language = data.language(guild, known).await;
     let asker = asker_of(data, press);
-    if let (Some(page), Ok(_)) = (button.strip_prefix(TURN), &asker) {
-        let panel = Panel::new(&data.library, page.parse().unwrap_or(0));
+    if let (Some(page), Ok(asker)) = (button.strip_prefix(TURN), &asker) {
+        let panel = Panel::new(&data.library, asker.guild, page.parse().unwrap_or(0));
         let message = CreateInteractionResponseMessage::new()
             .content(panel.text(language))
             .components(panel.rows);

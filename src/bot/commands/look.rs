@@ -6,7 +6,6 @@ use serenity::Error as Failed;
 
 use super::{Context, Data, Said, acknowledge, asker, escape, say};
 use crate::db::plays;
-use crate::domain::library::Order;
 use crate::error::Error;
 use crate::ids::GuildId;
 
@@ -71,12 +70,13 @@ async fn search(
     #[rest]
     text: String,
 ) -> Result<(), Failed> {
-    let said = member_of(&ctx).await.map(|_| {
-        let found = ctx.data().library.suggest(&text, PAGE);
+    let said = member_of(&ctx).await.map(|guild| {
+        let found = ctx.data().library.search(guild, &text, PAGE);
         if found.is_empty() {
             return Said::new("there is no sound like {}", [escape(&text)]);
         }
-        Said::verbatim(fitting(found.iter().map(|name| escape(name)).collect()))
+        let names = found.iter().map(|sound| escape(&sound.stem));
+        Said::verbatim(fitting(names.collect()))
     });
     say(&ctx, said).await
 }
@@ -96,13 +96,15 @@ async fn list(
     #[max = 1_000_000]
     page: Option<u32>,
 ) -> Result<(), Failed> {
-    let said = member_of(&ctx).await.map(|_| {
+    let said = member_of(&ctx).await.map(|guild| {
         let page = page.map_or(1, |page| usize::try_from(page).unwrap_or(usize::MAX).max(1));
-        let library = &ctx.data().library;
-        let (sounds, total) = library.page(Order::Name, (page - 1).saturating_mul(PAGE), PAGE);
+        let all = ctx.data().library.list_in(guild);
+        let total = all.len();
         if total == 0 {
             return Said::plain("there are no sounds yet");
         }
+        let rest = all.get((page - 1).saturating_mul(PAGE)..);
+        let sounds: Vec<_> = rest.unwrap_or_default().iter().take(PAGE).collect();
         if sounds.is_empty() {
             return Said::new("there is no page {}", [page.to_string()]);
         }
@@ -178,7 +180,7 @@ async fn member_of(ctx: &Context<'_>) -> Result<GuildId, Error> {
 }
 
 /// As many lines as a message holds; the rest is counted.
-fn fitting(lines: Vec<String>) -> String {
+pub(super) fn fitting(lines: Vec<String>) -> String {
     let mut text = String::new();
     let mut left = lines.len();
     for line in &lines {

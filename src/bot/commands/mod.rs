@@ -114,14 +114,20 @@ fn commands() -> Vec<poise::Command<Data, serenity::Error>> {
 
 /// Names for what has been typed so far.
 async fn suggest(ctx: Context<'_>, partial: &str) -> CreateAutocompleteResponse {
-    let fits = |name: &String| name.chars().count() <= CHOICE_CHARS_MAX;
+    let guild = ctx.guild_id().and_then(from_discord);
+    let Ok(asker) = identify(guild, ctx.author(), None) else {
+        return CreateAutocompleteResponse::new();
+    };
     // A few more than are shown, for those that do not fit.
-    let names = ctx.data().library.suggest(partial, 2 * CHOICES_MAX);
-    let choices = names
-        .into_iter()
-        .filter(fits)
+    let suggestions = &ctx.data().suggestions;
+    let sounds = suggestions.suggest(asker.guild, asker.user, partial, 2 * CHOICES_MAX);
+    let sounds = sounds.await;
+    let fitting = sounds
+        .iter()
+        .filter(|it| it.stem.chars().count() <= CHOICE_CHARS_MAX);
+    let choices = fitting
         .take(CHOICES_MAX)
-        .map(AutocompleteChoice::from);
+        .map(|sound| AutocompleteChoice::from(sound.stem.clone()));
     CreateAutocompleteResponse::new().set_choices(choices.collect())
 }
 
@@ -371,8 +377,24 @@ mod tests {
             .map(|it| &it["name"])
             .collect();
         let expected = [
-            "play", "random", "stop", "skip", "volume", "join", "leave", "board", "queue",
-            "search", "list", "log", "stats", "bind", "entrance", "settings", "help",
+            "play",
+            "random",
+            "stop",
+            "skip",
+            "volume",
+            "join",
+            "leave",
+            "board",
+            "queue",
+            "search",
+            "list",
+            "log",
+            "stats",
+            "favourite",
+            "bind",
+            "entrance",
+            "settings",
+            "help",
         ];
         assert_eq!(names, expected);
         for command in declared.as_array().unwrap() {

@@ -1,14 +1,62 @@
-//! Commands about what is heard of a member without a command.
+//! Commands about what members have chosen for themselves: what is heard of them without a
+//! command, and the sounds they like.
 
 use serenity::Error as Failed;
 
+use super::look::fitting;
 use super::{Context, Data, Said, asker, escape, say, suggest};
 use crate::domain::occasions::{Choice, Occasion};
+use crate::domain::player::Asker;
 use crate::error::Error;
 
 /// All of this file.
 pub(super) fn commands() -> Vec<poise::Command<Data, Failed>> {
-    vec![bind(), entrance()]
+    vec![favourite(), bind(), entrance()]
+}
+
+/// Make a sound one of your favourites, or take that back; without one, list them
+#[poise::command(
+    slash_command,
+    prefix_command,
+    guild_only,
+    description_localized(
+        "de",
+        "Macht einen Sound zum Favoriten oder nimmt das zurück; ohne ihn: die Liste"
+    )
+)]
+async fn favourite(
+    ctx: Context<'_>,
+    #[description = "The sound's name"]
+    #[description_localized("de", "Der Name des Sounds")]
+    #[autocomplete = "suggest"]
+    #[rest]
+    sound: Option<String>,
+) -> Result<(), Failed> {
+    let said = match asker(&ctx) {
+        Ok(asker) => liked(ctx.data(), &asker, sound).await,
+        Err(error) => Err(error),
+    };
+    say(&ctx, said).await
+}
+
+async fn liked(data: &Data, asker: &Asker, sound: Option<String>) -> Result<Said, Error> {
+    let favourites = &data.favourites;
+    let Some(name) = sound else {
+        let sounds = favourites.list_in(asker.user, asker.guild).await?;
+        if sounds.is_empty() {
+            return Ok(Said::plain("you have no favourites here yet"));
+        }
+        let names = sounds.iter().map(|sound| escape(&sound.stem));
+        return Ok(Said::verbatim(fitting(names.collect())));
+    };
+    let sound = data.library.find_in(asker.guild, &name);
+    let sound = sound.ok_or(Error::NotFound("sound was not found"))?;
+    let text = if favourites.toggle(asker.user, &sound).await? {
+        "⭐ **{}** is one of your favourites now"
+    } else {
+        "**{}** is no favourite of yours any more"
+    };
+    Ok(Said::new(text, [escape(&sound.stem)]))
 }
 
 /// Choose what plays when you mute and unmute at once
@@ -69,6 +117,10 @@ async fn entrance(
 }
 
 async fn choose(ctx: &Context<'_>, occasion: Occasion, choice: Choice) -> Result<Choice, Error> {
-    let user = asker(ctx)?.user;
-    ctx.data().occasions.choose(user, occasion, choice).await
+    let asker = asker(ctx)?;
+    let (guild, user) = (asker.guild, asker.user);
+    ctx.data()
+        .occasions
+        .choose(guild, user, occasion, choice)
+        .await
 }

@@ -18,7 +18,7 @@ use tokio::time::sleep;
 use crate::audio::{Outcome, Stamp, Transcoder};
 use crate::clock::Clock;
 use crate::db::{Db, sound_files};
-use crate::domain::library::{Library, Order, Sound};
+use crate::domain::library::{Library, Sound};
 use crate::domain::settings::Settings;
 use crate::error::Error;
 use rows::Rules;
@@ -149,7 +149,7 @@ impl Ingest {
     }
 
     fn sounds(&self) -> Vec<Arc<Sound>> {
-        self.library.page(Order::Date, 0, usize::MAX).0
+        self.library.list_all()
     }
 
     /// Reads everything that is known, in one query, and tells it the library; answers also for
@@ -313,7 +313,7 @@ impl Ingest {
     /// Forgets files that are not there any more. An empty folder may be one that was not mounted:
     /// then everything stays.
     async fn forget(&self, sounds: &[Arc<Sound>], kept: &mut Kept) {
-        if sounds.is_empty() {
+        if sounds.iter().all(|sound| sound.guild().is_some()) {
             return;
         }
         let there: HashSet<&str> = sounds

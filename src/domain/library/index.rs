@@ -8,7 +8,25 @@ use std::{fs, io};
 
 use unicode_normalization::UnicodeNormalization;
 
+use super::search::{Fit, Query, fold};
 use crate::audio::{Facts, Original, Reason, Stamp};
+use crate::ids::{GuildId, UserId};
+
+/// Whose a sound is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shelf {
+    /// The operator's, for all guilds.
+    Operator,
+    /// A guild's own.
+    Guild {
+        /// The guild.
+        guild: GuildId,
+        /// The number of its row.
+        id: i64,
+        /// Who brought it, where that is known.
+        uploader: Option<UserId>,
+    },
+}
 
 /// One file, as long as its content stays the same.
 #[derive(Debug)]
@@ -17,13 +35,51 @@ pub struct Sound {
     pub name: String,
     /// The text before its last dot: what the play log calls it.
     pub stem: String,
+    /// The same as it is searched for.
+    folded: String,
+    /// Whose it is.
+    pub shelf: Shelf,
     /// Where it lies, and what is known of its audio.
     pub original: Original,
-    /// When the file was last changed, in Unix milliseconds.
+    /// When the file was last changed, or the sound was brought, in Unix milliseconds.
     pub modified_ms: i64,
 }
 
 impl Sound {
+    /// A sound of a name, which is in NFC.
+    pub fn new(name: String, shelf: Shelf, original: Original, modified_ms: i64) -> Self {
+        let stem = name
+            .rsplit_once('.')
+            .map_or(name.as_str(), |(stem, _)| stem)
+            .to_owned();
+        Self {
+            folded: fold(&stem),
+            name,
+            stem,
+            shelf,
+            original,
+            modified_ms,
+        }
+    }
+
+    /// How well it fits what was typed, if it does.
+    pub(super) fn fit(&self, query: &Query) -> Option<Fit> {
+        query.fit(&self.folded)
+    }
+
+    /// How many mistakes lead from it to what was typed, if not too many do.
+    pub(super) fn mistakes(&self, query: &Query) -> Option<usize> {
+        query.mistakes(&self.folded)
+    }
+
+    /// The guild whose own sound it is.
+    pub fn guild(&self) -> Option<GuildId> {
+        match self.shelf {
+            Shelf::Operator => None,
+            Shelf::Guild { guild, .. } => Some(guild),
+        }
+    }
+
     /// Whether it can be played, as far as is known: one that nobody has looked into counts as
     /// playable.
     pub fn is_playable(&self) -> bool {
@@ -77,7 +133,8 @@ impl Index {
         }
     }
 
-    fn new(mut by_name: Vec<Arc<Sound>>) -> Self {
+    /// Sounds in both orders, in whatever order they come.
+    pub(super) fn new(mut by_name: Vec<Arc<Sound>>) -> Self {
         by_name.sort_by(|a, b| {
             let paths = || a.original.path().cmp(b.original.path());
             a.name.cmp(&b.name).then_with(paths)
@@ -133,26 +190,14 @@ impl Index {
         self.by_name.get(*position).cloned()
     }
 
-    pub(super) fn suggest(&self, partial: &str, limit: usize) -> Vec<String> {
-        let wanted = partial.nfc().collect::<String>().to_lowercase();
-        let ranked = |begins: bool| {
-            self.by_name
-                .iter()
-                .filter(move |sound| self.answers(sound))
-                .filter_map({
-                    let wanted = wanted.clone();
-                    move |sound| {
-                        let stem = sound.stem.to_lowercase();
-                        let hit = if begins {
-                            stem.starts_with(&wanted)
-                        } else {
-                            !stem.starts_with(&wanted) && stem.contains(&wanted)
-                        };
-                        hit.then(|| sound.stem.clone())
-                    }
-                })
-        };
-        ranked(true).chain(ranked(false)).take(limit).collect()
+    /// All sounds, by name.
+    pub(super) fn sounds(&self) -> &[Arc<Sound>] {
+        &self.by_name
+    }
+
+    /// The sounds that their stems mean.
+    pub(super) fn meant(&self) -> impl Iterator<Item = &Arc<Sound>> {
+        self.by_name.iter().filter(|sound| self.answers(sound))
     }
 
     /// Whether a sound is the one that its stem means.
@@ -191,17 +236,10 @@ fn list(dir: &Path, before: &Index) -> io::Result<Vec<Arc<Sound>>> {
             sounds.push(Arc::clone(known));
             continue;
         }
-        let stem = name
-            .rsplit_once('.')
-            .map_or(name.as_str(), |(stem, _)| stem)
-            .to_owned();
         let modified_ms = about.modified().map_or(0, unix_ms);
-        sounds.push(Arc::new(Sound {
-            name,
-            stem,
-            original: Original::new(path, stamp),
-            modified_ms,
-        }));
+        let original = Original::new(path, stamp);
+        let sound = Sound::new(name, Shelf::Operator, original, modified_ms);
+        sounds.push(Arc::new(sound));
     }
     Ok(sounds)
 }
@@ -218,15 +256,10 @@ mod tests {
     fn index(names: &[&str]) -> Index {
         let stamp = Stamp::new(&fs::metadata(".").unwrap());
         let sound = |(number, name): (usize, &&str)| {
-            Arc::new(Sound {
-                name: (*name).to_owned(),
-                stem: name
-                    .rsplit_once('.')
-                    .map_or(*name, |(stem, _)| stem)
-                    .to_owned(),
-                original: Original::new(name.into(), stamp),
-                modified_ms: i64::try_from(number).unwrap(),
-            })
+            let original = Original::new(name.into(), stamp);
+            let modified_ms = i64::try_from(number).unwrap();
+            let name = (*name).to_owned();
+            Arc::new(Sound::new(name, Shelf::Operator, original, modified_ms))
         };
         Index::new(names.iter().enumerate().map(sound).collect())
     }
@@ -284,16 +317,9 @@ mod tests {
     }
 
     #[test]
-    fn suggestions_begin_with_the_text_first_and_name_each_stem_once() {
-        let index = index(&[
-            "airhorn.mp3",
-            "airhorn.ogg",
-            "fair.wav",
-            "air.wav",
-            "bell.wav",
-        ]);
-        assert_eq!(index.suggest("AIR", 25), ["air", "airhorn", "fair"]);
-        assert_eq!(index.suggest("", 2), ["air", "airhorn"]);
-        assert!(index.suggest("zzz", 25).is_empty());
+    fn each_stem_means_one() {
+        let index = index(&["airhorn.mp3", "airhorn.ogg", "fair.wav"]);
+        let meant = index.meant().map(|sound| sound.name.as_str());
+        assert_eq!(meant.collect::<Vec<_>>(), ["airhorn.mp3", "fair.wav"]);
     }
 }

@@ -1,22 +1,30 @@
-//! The operator's folder: an index in memory, kept true by a file watcher. The list route pages
-//! through it, the player finds a sound in it, autocomplete asks it for suggestions.
+//! All sounds: the operator's folder, kept true by a file watcher, and each guild's own, which
+//! `domain::uploads` brings in. The list routes page through them, the player finds a sound in
+//! them, commands and the page search them; all of it in memory.
 //!
 //! What a caller sends is only ever looked up here, never joined to a path.
 
 mod index;
+mod search;
 mod watch;
 
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::ids::GuildId;
 use index::Index;
-pub use index::{Order, Sound};
+pub use index::{Order, Shelf, Sound};
+use search::Query;
 
 /// The sounds, as they are now.
 pub struct Library {
     dir: PathBuf,
+    /// The operator's.
     index: RwLock<Arc<Index>>,
+    /// The guilds' own.
+    guilds: RwLock<HashMap<GuildId, Arc<Index>>>,
     /// Told of each look at the folder.
     looks: tokio::sync::watch::Sender<()>,
     watcher: std::sync::OnceLock<watch::Watcher>,
@@ -29,6 +37,7 @@ impl Library {
         let library = Arc::new(Self {
             dir,
             index: RwLock::default(),
+            guilds: RwLock::default(),
             looks: tokio::sync::watch::Sender::new(()),
             watcher: std::sync::OnceLock::new(),
         });
@@ -39,25 +48,91 @@ impl Library {
         library
     }
 
-    /// Part of the list and the number of all sounds. `from` past the end is an empty part.
+    /// Part of the list of the operator's sounds and their number. `from` past the end is an empty
+    /// part.
     pub fn page(&self, order: Order, from: usize, limit: usize) -> (Vec<Arc<Sound>>, usize) {
         self.index().page(order, from, limit)
     }
 
-    /// The sound that a name means: a full file name, else a stem, else either in any letter
-    /// case; of two files with one stem the first in byte order. Contract 4.
+    /// The operator's sound that a name means: a full file name, else a stem, else either in any
+    /// letter case; of two files with one stem the first in byte order. Contract 4.
     pub fn find(&self, name: &str) -> Option<Arc<Sound>> {
         self.index().find(name)
     }
 
-    /// Up to `limit` stems that `partial` could become: those that begin with it first, then
-    /// those that contain it, each by name.
-    pub fn suggest(&self, partial: &str, limit: usize) -> Vec<String> {
-        self.index().suggest(partial, limit)
+    /// The sound that a name means in a guild: one of its own, else the operator's, both by the
+    /// rules of [`find`](Self::find). Contract 4.
+    pub fn find_in(&self, guild: GuildId, name: &str) -> Option<Arc<Sound>> {
+        let own = self.shelf(guild).find(name);
+        own.or_else(|| self.find(name))
     }
 
-    /// Resolves whenever the folder has been looked at again; what has changed is in the list by
-    /// then.
+    /// All sounds of a guild, by name: its own and the operator's, without those of the operator's
+    /// in whose place it has one of its own.
+    pub fn list_in(&self, guild: GuildId) -> Vec<Arc<Sound>> {
+        let (own, all) = (self.shelf(guild), self.index());
+        let replaced: HashSet<&str> = own.sounds().iter().map(|it| it.stem.as_str()).collect();
+        let others = all.sounds().iter();
+        let others = others.filter(|sound| !replaced.contains(sound.stem.as_str()));
+        let mut sounds: Vec<_> = own.sounds().iter().chain(others).cloned().collect();
+        sounds.sort_by(|a, b| a.name.cmp(&b.name));
+        sounds
+    }
+
+    /// A guild's sounds that fit what somebody has typed, the best first: what begins with it, has
+    /// a word that does, or contains it; where nothing does, what would with a mistake or two. Ties
+    /// by name, each stem once, at most `limit`.
+    pub fn search(&self, guild: GuildId, typed: &str, limit: usize) -> Vec<Arc<Sound>> {
+        let (own, all) = (self.shelf(guild), self.index());
+        let replaced: HashSet<&str> = own.meant().map(|it| it.stem.as_str()).collect();
+        let others = all
+            .meant()
+            .filter(|it| !replaced.contains(it.stem.as_str()));
+        let sounds: Vec<&Arc<Sound>> = own.meant().chain(others).collect();
+        let query = Query::new(typed);
+        let fitting = best(&sounds, limit, |sound| sound.fit(&query));
+        if fitting.is_empty() {
+            return best(&sounds, limit, |sound| sound.mistakes(&query));
+        }
+        fitting
+    }
+
+    /// Those of some sounds that fit what somebody has typed, in their order.
+    pub fn retain_fitting(&self, mut sounds: Vec<Arc<Sound>>, typed: &str) -> Vec<Arc<Sound>> {
+        let query = Query::new(typed);
+        sounds.retain(|sound| sound.fit(&query).is_some());
+        sounds
+    }
+
+    /// A guild's own sounds, by name.
+    pub fn list_own(&self, guild: GuildId) -> Vec<Arc<Sound>> {
+        self.shelf(guild).sounds().to_vec()
+    }
+
+    /// All sounds there are, the operator's first.
+    pub fn list_all(&self) -> Vec<Arc<Sound>> {
+        let mut sounds = self.page(Order::Date, 0, usize::MAX).0;
+        let guilds = self.guilds.read().unwrap_or_else(PoisonError::into_inner);
+        for own in guilds.values() {
+            sounds.extend_from_slice(own.sounds());
+        }
+        sounds
+    }
+
+    /// Puts a guild's own sounds in place of those it had.
+    pub fn put(&self, guild: GuildId, sounds: Vec<Arc<Sound>>) {
+        let mut guilds = self.guilds.write().unwrap_or_else(PoisonError::into_inner);
+        if sounds.is_empty() {
+            guilds.remove(&guild);
+        } else {
+            guilds.insert(guild, Arc::new(Index::new(sounds)));
+        }
+        drop(guilds);
+        self.looks.send_replace(());
+    }
+
+    /// Resolves whenever the folder has been looked at again or a guild's sounds have changed; what
+    /// has changed is in the list by then.
     pub fn looks(&self) -> tokio::sync::watch::Receiver<()> {
         self.looks.subscribe()
     }
@@ -73,7 +148,31 @@ impl Library {
         Ok(())
     }
 
+    /// A guild's own sounds.
+    fn shelf(&self, guild: GuildId) -> Arc<Index> {
+        let guilds = self.guilds.read().unwrap_or_else(PoisonError::into_inner);
+        guilds.get(&guild).cloned().unwrap_or_default()
+    }
+
     fn index(&self) -> Arc<Index> {
         Arc::clone(&self.index.read().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Those of some sounds that have a rank, the lowest first, ties by name.
+fn best<R: Ord>(
+    sounds: &[&Arc<Sound>],
+    limit: usize,
+    rank: impl Fn(&Sound) -> Option<R>,
+) -> Vec<Arc<Sound>> {
+    let ranked = sounds
+        .iter()
+        .filter_map(|sound| Some((rank(sound)?, *sound)));
+    let mut ranked: Vec<_> = ranked.collect();
+    ranked.sort_by(|(a_rank, a), (b_rank, b)| a_rank.cmp(b_rank).then_with(|| a.stem.cmp(&b.stem)));
+    ranked.truncate(limit);
+    ranked
+        .into_iter()
+        .map(|(_, sound)| Arc::clone(sound))
+        .collect()
 }

@@ -16,10 +16,9 @@ use tokio::time::timeout;
 
 use crate::audio::{Prepared, Transcoder};
 use crate::clock::Clock;
-use crate::db::{Db, plays};
 use crate::discord::rest::Member;
 use crate::domain::guilds::{Guilds, MissingRight};
-use crate::domain::library::{self, Library, Sound};
+use crate::domain::library::{Library, Sound};
 use crate::domain::play_log::PlayLog;
 use crate::domain::settings::{GuildSettings, Settings, Volume};
 use crate::domain::voice::Voice;
@@ -58,7 +57,6 @@ pub struct Play {
 
 /// The players of all guilds.
 pub struct Player {
-    db: Db,
     library: Arc<Library>,
     transcoder: Transcoder,
     settings: Arc<Settings>,
@@ -75,7 +73,6 @@ impl Player {
         reason = "each is a part of its own, named in `app`"
     )]
     pub fn new(
-        db: Db,
         guilds: Arc<Guilds>,
         library: Arc<Library>,
         transcoder: Transcoder,
@@ -93,7 +90,6 @@ impl Player {
             settle,
         };
         Self {
-            db,
             library,
             transcoder,
             settings,
@@ -113,7 +109,8 @@ impl Player {
     /// voice. Nothing is logged then.
     pub async fn play(&self, asker: Asker, user_tag: String, sound: &str) -> Result<Play, Error> {
         let (settings, channel) = self.check_play(&asker).await?;
-        let file = self.library.find(sound).ok_or(Error::NotFound(
+        let found = self.library.find_in(asker.guild, sound);
+        let file = found.ok_or(Error::NotFound(
             "there is no sound of this name, see the list of sounds",
         ))?;
         self.check_bot_rights(asker.guild, channel)?;
@@ -131,12 +128,10 @@ impl Player {
         let (settings, channel) = self.check_play(&asker).await?;
         self.check_bot_rights(asker.guild, channel)?;
         let guild = asker.guild;
-        let last = u32::try_from(random::RECENT_MAX).unwrap_or(u32::MAX);
-        let page = self.db.quick(move |conn| plays::page(conn, guild, 0, last));
-        let recent = page.await?.entries.into_iter().map(|play| play.sound);
-        let recent: Vec<String> = recent.collect();
+        let recent = self.parts.log.recent(guild).await?;
+        let recent: Vec<String> = recent.into_iter().map(|play| play.sound).collect();
         let transcoder = self.transcoder_for(&settings);
-        let (mut sounds, _) = self.library.page(library::Order::Name, 0, usize::MAX);
+        let mut sounds = self.library.list_in(guild);
         loop {
             let picked = random::pick(&sounds, &recent);
             let place = picked.ok_or(Error::NotFound("there are no sounds yet"))?;

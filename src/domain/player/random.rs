@@ -7,7 +7,7 @@ use rand::RngExt as _;
 use crate::domain::library::Sound;
 
 /// Plays that are made unlikely to come again, at most.
-pub(super) const RECENT_MAX: usize = 10;
+const RECENT_MAX: usize = 10;
 /// How many sounds there are for each play that is made unlikely: with few sounds few are.
 const SOUNDS_PER_RECENT: usize = 5;
 /// How much less likely: one in so many.
@@ -44,6 +44,7 @@ mod tests {
 
     use super::*;
     use crate::audio::{Original, Stamp};
+    use crate::domain::library::Shelf;
 
     fn sounds(count: usize) -> Vec<Arc<Sound>> {
         let stamp = Stamp {
@@ -53,11 +54,9 @@ mod tests {
             inode: 0,
             is_file: true,
         };
-        let sound = |number: usize| Sound {
-            name: format!("{number}.ogg"),
-            stem: number.to_string(),
-            original: Original::new(PathBuf::new(), stamp),
-            modified_ms: 0,
+        let sound = |number: usize| {
+            let original = Original::new(PathBuf::new(), stamp);
+            Sound::new(format!("{number}.ogg"), Shelf::Operator, original, 0)
         };
         (0..count).map(sound).map(Arc::new).collect()
     }

@@ -74,12 +74,28 @@ async fn commands_are_declared_and_complete_names() {
         .map(|command| command["name"].clone())
         .collect();
     let expected = [
-        "bind", "board", "entrance", "help", "join", "leave", "list", "log", "play", "queue",
-        "random", "search", "settings", "skip", "stats", "stop", "volume",
+        "bind",
+        "board",
+        "entrance",
+        "favourite",
+        "help",
+        "join",
+        "leave",
+        "list",
+        "log",
+        "play",
+        "queue",
+        "random",
+        "search",
+        "settings",
+        "skip",
+        "stats",
+        "stop",
+        "volume",
     ];
     assert_eq!(names, expected);
-    assert_eq!(commands[8]["options"][0]["name"], "sound");
-    assert_eq!(commands[8]["options"][0]["autocomplete"], true);
+    assert_eq!(commands[9]["options"][0]["name"], "sound");
+    assert_eq!(commands[9]["options"][0]["autocomplete"], true);
     for command in &commands {
         assert!(
             command["description_localizations"]["de"].is_string(),
@@ -108,10 +124,8 @@ async fn commands_are_declared_and_complete_names() {
             .collect::<Vec<_>>()
     };
     assert_eq!(suggested("BEL").await, [json!("bell"), json!("lazy bell")]);
-    assert_eq!(
-        suggested("tone-").await,
-        [json!("tone-opus"), json!("tone-vorbis")]
-    );
+    assert_eq!(suggested("tone o").await, [json!("tone-opus")]);
+    assert_eq!(suggested("tnoe-vrobis").await, [json!("tone-vorbis")]);
     assert!(suggested("nothing like it").await.is_empty());
     for number in 0..30 {
         stage
@@ -157,6 +171,7 @@ async fn help_names_every_command() {
     `/list` List all sounds
     `/log` Show what was played last
     `/stats` Show what is played most
+    `/favourite` Make a sound one of your favourites, or take that back; without one, list them
     `/bind` Choose what plays when you mute and unmute at once
     `/entrance` Choose what plays when you come into a voice channel
     `/settings` See what is chosen for this server, and change it

@@ -3,6 +3,7 @@
 mod board;
 mod commands;
 mod connection;
+mod favourites;
 mod messages;
 mod occasions;
 mod player;

@@ -1,0 +1,2 @@
+DROP TABLE sound_labels;
+DROP TABLE guild_sounds;
