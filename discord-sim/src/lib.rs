@@ -78,6 +78,7 @@ pub use protocol::rtp::Mode;
 pub use settings::{Settings, StartError};
 pub use sim::{GuildView, Sim};
 pub use state::dave::Dave;
+pub use state::entries::VoiceEntry;
 pub use state::interactions::{Answer, Choice, Modal, Reply, Slash, SlashOption};
 pub use state::tickets::VoiceEnd;
 pub use state::{

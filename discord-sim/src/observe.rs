@@ -13,6 +13,7 @@ use crate::error::SimError;
 use crate::heard::recording::Recording;
 use crate::heard::{Heard, Utterance};
 use crate::sim::Sim;
+use crate::state::entries::VoiceEntry;
 use crate::state::{Event, RequestRecord, State};
 
 impl Sim {
@@ -81,6 +82,13 @@ impl Sim {
     pub async fn wait_bot_encrypted(&self, guild: u64, timeout: Duration) -> bool {
         let encrypted = self.shared.wait_encrypted(guild, self.bot, timeout);
         encrypted.await
+    }
+
+    /// How the bot came into the guild's voice, the last time that it was in none before: when
+    /// each step of it was taken.
+    pub fn voice_entry(&self, guild: u64) -> Option<VoiceEntry> {
+        let bot = self.bot;
+        self.shared.read(|state| state.voice_entry(guild, bot))
     }
 
     /// The end-to-end encryption group of the channel that the bot is in; `None` if its

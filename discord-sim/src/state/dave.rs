@@ -163,6 +163,7 @@ impl State {
 
     /// Notes what has become of a group.
     pub(crate) fn set_dave_group(&mut self, channel: u64, status: DaveGroup) {
+        self.note_group(channel, &status);
         let Some(desk) = self.desks.by_channel.get_mut(&channel) else {
             return;
         };

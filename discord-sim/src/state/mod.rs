@@ -9,6 +9,7 @@ pub(crate) mod channels;
 mod cues;
 pub(crate) mod dave;
 mod dispatch;
+pub(crate) mod entries;
 pub(crate) mod expressions;
 pub(crate) mod files;
 pub(crate) mod grants;
@@ -52,6 +53,7 @@ pub use log::{Event, EventKind};
 
 use audit::AuditLogs;
 use dave::{Dave, Desks};
+use entries::VoiceEntry;
 use files::Files;
 use grants::Grants;
 use interactions::Interactions;
@@ -200,6 +202,7 @@ pub(crate) struct State {
     starts: Starts,
     pub(crate) tickets: Tickets,
     desks: Desks,
+    entries: BTreeMap<(u64, u64), VoiceEntry>,
     pub(crate) grants: Grants,
     pub(crate) commands: Registry,
     pub(crate) interactions: Interactions,
@@ -234,6 +237,7 @@ impl State {
             refusals: Refusals::default(),
             tickets: Tickets::default(),
             desks: Desks::new(dave),
+            entries: BTreeMap::new(),
             grants: Grants::default(),
             commands: Registry::default(),
             interactions: Interactions::new(limits.acknowledge_within),

@@ -63,6 +63,12 @@ impl State {
         if !self.may_enter(bot, guild, channel) {
             return;
         }
+        if self
+            .find_guild(guild)
+            .is_some_and(|guild| !guild.voice.contains_key(&bot))
+        {
+            self.begin_entry(guild, bot);
+        }
         let session_id = session.to_owned();
         let voice = VoiceState {
             channel,

@@ -32,6 +32,7 @@ impl State {
         if let Some(channel) = self.tickets.channel(claimed.0) {
             self.stir_dave(channel);
         }
+        self.advance_entry(guild, user, |entry| &mut entry.identified);
         Ok(claimed)
     }
 
@@ -55,6 +56,7 @@ impl State {
         });
         self.tickets.tell(admission, Message::Json(4, description));
         let (guild, user) = (admission.guild, admission.user);
+        self.advance_entry(guild, user, |entry| &mut entry.described);
         let others = self.others_in_voice(guild, user);
         if !others.is_empty() {
             let others = Message::clients_connect(&others);

@@ -19,6 +19,17 @@ async fn start(authority: PathBuf, modes: Vec<Mode>) -> (Sim, Bot) {
     (sim, bot)
 }
 
+/// Each step of the way into voice is known, and comes after the one before.
+fn comes_step_by_step(sim: &Sim, guild: u64) {
+    let entry = sim.voice_entry(guild).unwrap();
+    let steps = [entry.identified, entry.described, entry.encrypted];
+    let steps: Vec<_> = std::iter::once(entry.asked)
+        .chain(steps.map(Option::unwrap))
+        .collect();
+    assert!(steps.is_sorted(), "{entry:?}");
+    assert_eq!(sim.for_bot(1).voice_entry(guild), None);
+}
+
 async fn plays_a_tone(authority: PathBuf, mode: Mode) {
     let (sim, bot) = start(authority, vec![mode]).await;
     let lab = sim.guilds()[0].clone();
@@ -28,6 +39,7 @@ async fn plays_a_tone(authority: PathBuf, mode: Mode) {
     assert_eq!(sim.bot_voice_channel(guild), Some(channel));
     // Somebody is there to listen.
     assert!(sim.wait_bot_encrypted(guild, PATIENCE).await);
+    comes_step_by_step(&sim, guild);
 
     bot.play(guild, tone::wav(440.0, Duration::from_secs(3)))
         .await;
