@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use rusqlite::{Connection, params};
 use sha2::{Digest, Sha256};
 
-use crate::Failed;
+use bench::Failed;
 
 /// Users, each with one API token.
 const USERS: usize = 1000;

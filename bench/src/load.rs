@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::LocalSet;
 
-use crate::Failed;
 use crate::client::{Answer, Connection};
-use crate::process::{self, Memory};
 use crate::servers::Server;
+use bench::Failed;
+use bench::process::{self, Memory};
 
 /// New tokens that one address introduces. A server admits few unknown callers from one address;
 /// all of 127.0.0.0/8 is this machine, so each portion comes from an address of its own.

@@ -17,24 +17,21 @@ mod data;
 mod load;
 mod peers;
 mod plan;
-mod process;
 mod report;
 mod servers;
 
-use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use bench::product::{self, target_folder, workspace};
+use bench::{Failed, process};
 use clap::Parser;
 
 use data::{Sizes, World};
 use load::Load;
 use plan::Plan;
 use servers::Fleet;
-
-/// Why a run had to end.
-type Failed = Box<dyn Error>;
 
 /// Measures Yuri and its peers over loopback and prints tables.
 #[derive(Debug, Clone, Parser)]
@@ -77,7 +74,7 @@ fn run(options: &Options) -> Result<(), Failed> {
     let folder = target.join("bench");
     let binary = match &options.server {
         Some(binary) => binary.canonicalize()?,
-        None => servers::build(&workspace(), &target)?,
+        None => product::build(&workspace(), &target)?,
     };
     let peers = if options.no_peers {
         None
@@ -107,19 +104,4 @@ fn run(options: &Options) -> Result<(), Failed> {
     let results = plan.measure(&load, &fleet, options.rounds)?;
     report::print(&plan, &fleet, &results);
     Ok(())
-}
-
-/// The workspace that this program was built from.
-fn workspace() -> PathBuf {
-    let bench = Path::new(env!("CARGO_MANIFEST_DIR"));
-    bench.parent().unwrap_or(bench).to_owned()
-}
-
-/// Cargo's target folder: this program is `<target>/<profile>/bench`.
-fn target_folder() -> Result<PathBuf, Failed> {
-    let program = std::env::current_exe()?;
-    let target = program.parent().and_then(Path::parent);
-    Ok(target
-        .ok_or("this program is not in a target folder")?
-        .to_owned())
 }

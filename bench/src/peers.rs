@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::Failed;
+use bench::Failed;
+use bench::product::output;
 
 /// What of `bench/peers` is copied to where npm installs.
 const FILES: [&str; 5] = [
@@ -115,23 +116,4 @@ fn try_install(source: &Path, folder: &Path) -> Result<Peers, Failed> {
     )
     .map_err(|error| format!("better-sqlite3 does not load: {error}"))?;
     Ok(peers)
-}
-
-/// Standard output of a command that must succeed; what it says on standard error otherwise.
-fn output(command: &mut Command) -> Result<String, Failed> {
-    let done = command.output().map_err(|error| {
-        format!(
-            "{} cannot be run: {error}",
-            command.get_program().to_string_lossy()
-        )
-    })?;
-    if done.status.success() {
-        return Ok(String::from_utf8_lossy(&done.stdout).into_owned());
-    }
-    let complaint = String::from_utf8_lossy(&done.stderr);
-    let lines: Vec<&str> = complaint
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .collect();
-    Err(lines[lines.len().saturating_sub(5)..].join("\n").into())
 }

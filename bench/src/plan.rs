@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
-use crate::Failed;
 use crate::data::{self, Sizes, World};
 use crate::load::{Load, Measured, Requests};
 use crate::servers::{Fleet, Server};
+use bench::Failed;
 
 /// Requests whose answers are compared between the servers, of each kind.
 const COMPARED: usize = 50;

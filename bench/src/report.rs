@@ -6,8 +6,8 @@ use crate::Options;
 use crate::load::Measured;
 use crate::peers::Peers;
 use crate::plan::{Plan, Ratio, Sense};
-use crate::process::{self, Memory};
 use crate::servers::{Fleet, Server};
+use bench::process::{self, Memory};
 
 /// Above this share of its core the load generator may have been the limit.
 const GENERATOR_SHARE_MAX: f64 = 0.9;

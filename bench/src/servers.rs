@@ -2,16 +2,16 @@
 //! the peers on the large data. All are kept on one core, the load is on another.
 
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::Failed;
+use bench::product::{answers, free_address};
+use bench::{Failed, process};
+
 use crate::data::{self, Sizes, World};
 use crate::peers::Peers;
-use crate::process;
 
 /// The core of the servers.
 const SERVER_CORE: u32 = 0;
@@ -83,30 +83,6 @@ impl Fleet {
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Server> {
         [&self.small, &self.large].into_iter().chain(&self.peers)
     }
-}
-
-/// Builds the server as it is shipped; its path.
-pub(crate) fn build(workspace: &Path, target: &Path) -> Result<PathBuf, Failed> {
-    println!("building the server (profile dist; minutes, the first time) ...");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .args([
-            "build",
-            "--profile",
-            "dist",
-            "--package",
-            "yuri",
-            "--no-default-features",
-        ])
-        .arg("--locked")
-        .arg("--target-dir")
-        .arg(target)
-        .current_dir(workspace)
-        .status()?;
-    if !status.success() {
-        return Err("the server does not build".into());
-    }
-    Ok(target.join("dist/yuri"))
 }
 
 /// A fresh data folder, its tables made by the server itself and filled by us.
@@ -181,7 +157,7 @@ fn launch(
         child,
     };
     let start = Instant::now();
-    while !is_alive(address) {
+    while !answers(address, "/alive") {
         if let Some(status) = server.child.try_wait()? {
             let log = fs::read_to_string(&log_path).unwrap_or_default();
             return Err(format!("{name} ended at its start, {status}:\n{log}").into());
@@ -221,21 +197,4 @@ impl Drop for Server {
         // Ended already, or about to be: either way there is nothing to report.
         let _ended = self.child.kill().and_then(|()| self.child.wait());
     }
-}
-
-/// An address on which nothing listens now.
-fn free_address() -> Result<SocketAddr, Failed> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
-}
-
-fn is_alive(address: SocketAddr) -> bool {
-    let ask = || -> std::io::Result<bool> {
-        let mut stream = TcpStream::connect(address)?;
-        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        stream.write_all(b"GET /alive HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-        let mut start = [0; 12];
-        stream.read_exact(&mut start)?;
-        Ok(start.ends_with(b" 200"))
-    };
-    ask().unwrap_or(false)
 }

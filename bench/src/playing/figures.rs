@@ -1,0 +1,120 @@
+//! Figures and how they are shown: percentiles, and goals that were met or missed.
+
+use std::time::Duration;
+
+/// Lengths of time.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Times(Vec<Duration>);
+
+impl Times {
+    pub(crate) fn push(&mut self, time: Duration) {
+        self.0.push(time);
+    }
+
+    pub(crate) fn extend(&mut self, times: impl IntoIterator<Item = Duration>) {
+        self.0.extend(times);
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Duration> {
+        self.0.iter().copied()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The time that so many of a thousand do not exceed, in milliseconds; not a number of none.
+    pub(crate) fn ms(&self, of_thousand: usize) -> f64 {
+        let mut sorted = self.0.clone();
+        sorted.sort_unstable();
+        let place = (sorted.len() * of_thousand).div_ceil(1000).max(1) - 1;
+        sorted
+            .get(place)
+            .map_or(f64::NAN, |time| time.as_secs_f64() * 1e3)
+    }
+
+    pub(crate) fn p50(&self) -> f64 {
+        self.ms(500)
+    }
+
+    pub(crate) fn p99(&self) -> f64 {
+        self.ms(990)
+    }
+
+    pub(crate) fn most(&self) -> f64 {
+        self.ms(1000)
+    }
+}
+
+impl FromIterator<Duration> for Times {
+    fn from_iter<I: IntoIterator<Item = Duration>>(times: I) -> Self {
+        Self(times.into_iter().collect())
+    }
+}
+
+/// A cell of a table: nothing where nothing was measured.
+pub(crate) fn cell(value: f64, decimals: usize) -> String {
+    if value.is_nan() {
+        "–".to_owned()
+    } else {
+        format!("{value:.decimals$}")
+    }
+}
+
+/// What was aimed at.
+#[derive(Debug, Default)]
+pub(crate) struct Goals(Vec<(String, String, bool)>);
+
+impl Goals {
+    /// Notes a figure that should not exceed another.
+    pub(crate) fn at_most(&mut self, what: &str, measured: f64, most: f64, unit: &str) {
+        let what = format!("{what}: at most {most} {unit}");
+        let decimals = if most < 1.0 { 3 } else { 1 };
+        let shown = format!("{} {unit}", cell(measured, decimals));
+        self.0.push((what, shown, measured <= most));
+    }
+
+    /// Notes a figure that should be below another, measured in the same run.
+    pub(crate) fn below(&mut self, what: &str, measured: f64, other: f64, unit: &str) {
+        let shown = format!("{} to {} {unit}", cell(measured, 1), cell(other, 1));
+        self.0.push((what.to_owned(), shown, measured < other));
+    }
+
+    /// Notes something that should be so.
+    pub(crate) fn is_so(&mut self, what: &str, measured: String, met: bool) {
+        self.0.push((what.to_owned(), measured, met));
+    }
+
+    pub(crate) fn print(&self) {
+        println!("\n| goal | measured | |\n|---|---|---|");
+        for (what, measured, met) in &self.0 {
+            let verdict = if *met { "met" } else { "missed" };
+            println!("| {what} | {measured} | {verdict} |");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_times_that_were_measured() {
+        let times: Times = (1..=200).rev().map(Duration::from_millis).collect();
+        let of_all = [times.ms(0), times.p50(), times.p99(), times.most()];
+        let shown = of_all.map(|ms| cell(ms, 0));
+        assert_eq!(shown, ["1", "100", "198", "200"]);
+        assert!(Times::default().p50().is_nan());
+        assert_eq!(cell(f64::NAN, 1), "–");
+    }
+
+    #[test]
+    fn nothing_measured_meets_no_goal() {
+        let mut goals = Goals::default();
+        goals.at_most("a", f64::NAN, 40.0, "ms");
+        goals.below("b", f64::NAN, 1.0, "ms");
+        goals.below("c", 0.5, 1.0, "ms");
+        let met: Vec<bool> = goals.0.iter().map(|(_, _, met)| *met).collect();
+        assert_eq!(met, [false, false, true]);
+    }
+}
