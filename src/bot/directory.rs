@@ -137,6 +137,14 @@ impl Directory {
         timeout(patience, change).await.is_ok()
     }
 
+    /// Waits until Discord sees the bot in this voice channel, or in none.
+    pub(super) async fn wait_own_channel(&self, guild: GuildId, channel: Option<ChannelId>) {
+        let mut changes = self.own_voice.subscribe();
+        let change = changes.wait_for(|()| self.own_channel(guild) == channel);
+        // The sender lives as long as this.
+        let _is_so = change.await;
+    }
+
     /// Whether somebody but the bot is in a voice channel, in such a state.
     fn any_other(
         &self,

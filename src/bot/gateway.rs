@@ -106,6 +106,9 @@ impl EventHandler for Events {
             self.directory.remove(guild.id);
         }
         self.directory.own_voice_changed();
+        if let Some(left) = from_discord(guild.id).filter(|_| !guild.unavailable) {
+            self.player.guild_left(left).await;
+        }
     }
 
     async fn voice_state_update(&self, _: Context, old: Option<VoiceState>, new: VoiceState) {

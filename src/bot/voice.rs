@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::io::Cursor;
 use std::num::NonZeroU8;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -60,6 +60,8 @@ struct Room {
     /// Held by whoever joins or leaves; nobody else waits for that.
     door: tokio::sync::Mutex<()>,
     connection: Mutex<Option<Connection>>,
+    /// Whether Discord may still have to say something to a leave.
+    owes_leave: AtomicBool,
 }
 
 struct Connection {
@@ -148,6 +150,11 @@ impl Voice for Calls {
         self.0.leave(guild).await;
     }
 
+    async fn forget(&self, guild: GuildId) {
+        self.0.leave(guild).await;
+        self.0.rooms().remove(&guild);
+    }
+
     fn channel(&self, guild: GuildId) -> Option<ChannelId> {
         self.0.directory.own_channel(guild)
     }
@@ -200,26 +207,53 @@ impl Inner {
         if self.directory.bot().is_none() {
             return Err(JoinError::NoSender);
         }
-        let target = discord::ChannelId::new(channel.get());
-        let joined = match self.songbird.join(to_discord(guild), target).await {
-            // The answer to an earlier leave was taken for one to this join. Discord is about to
-            // let the bot in all the same: only after that can it be asked to let it out.
-            Err(JoinError::Dropped) => {
+        let joined = match self.ask(guild, channel).await {
+            // What Discord said to an earlier leave was taken for an answer to this join. It is
+            // about to let the bot in all the same: only after that can it be asked to let it out.
+            Err(JoinError::Dropped) if room.owes_leave.swap(false, Ordering::AcqRel) => {
                 self.directory
                     .wait_in_voice(guild, true, LEAVE_PATIENCE)
                     .await;
                 self.hang_up(guild, room).await;
-                self.songbird.join(to_discord(guild), target).await
+                self.ask(guild, channel).await
             }
             joined => joined,
         };
         let call = joined?;
+        room.owes_leave.store(false, Ordering::Release);
         if let Some(connection) = &*room.connection() {
             return Ok(connection.lost.subscribe());
         }
         let (connection, line) = self.connected(guild, call).await;
         *room.connection() = Some(connection);
         Ok(line)
+    }
+
+    /// Asks Discord into a channel and connects to its voice server. `Dropped` also where Discord
+    /// lets the bot in and somebody throws it out before that is done, or deletes the channel:
+    /// songbird would go on connecting.
+    async fn ask(&self, guild: GuildId, channel: ChannelId) -> Result<SharedCall, JoinError> {
+        let (is_in, is_out) = (Some(channel), None);
+        let thrown_out = async {
+            self.directory.wait_own_channel(guild, is_in).await;
+            self.directory.wait_own_channel(guild, is_out).await;
+        };
+        let call = self.songbird.get_or_insert(to_discord(guild));
+        let joining = {
+            let mut call = call.lock().await;
+            let joining = call.join(discord::ChannelId::new(channel.get())).await?;
+            // The bot hears nothing, and shows that it does not. Said now and not once it has
+            // joined, since this names the channel as well: it would be let in again after
+            // somebody has thrown it out.
+            if !call.is_deaf() {
+                call.deafen(true).await?;
+            }
+            joining
+        };
+        tokio::select! {
+            joined = joining => joined.map(|()| call),
+            () = thrown_out => Err(JoinError::Dropped),
+        }
     }
 
     /// Takes charge of a call that has just been joined.
@@ -233,10 +267,6 @@ impl Inner {
             number,
         };
         locked.add_global_event(Event::Core(CoreEvent::DriverDisconnect), watcher);
-        // The bot hears nothing, and shows that it does not.
-        if let Err(error) = locked.deafen(true).await {
-            tracing::debug!(%error, "the bot could not deafen itself");
-        }
         drop(locked);
         let connection = Connection {
             number,
@@ -258,19 +288,18 @@ impl Inner {
             // Makes a call where there is none, to have somebody to leave with.
             let _call = self.songbird.get_or_insert(id);
         }
-        if self.songbird.get(id).is_some()
-            && let Err(error) = self.songbird.remove(id).await
-        {
+        if self.songbird.get(id).is_none() {
+            return;
+        }
+        if let Err(error) = self.songbird.remove(id).await {
             tracing::warn!(guild.id = %guild, %error, "leaving voice failed");
         }
-        if is_in_voice
-            && !self
-                .directory
-                .wait_in_voice(guild, false, LEAVE_PATIENCE)
-                .await
-        {
+        let leaves = self.directory.wait_in_voice(guild, false, LEAVE_PATIENCE);
+        let has_left = is_in_voice && leaves.await;
+        if is_in_voice && !has_left {
             tracing::warn!(guild.id = %guild, "Discord still sees the bot in voice");
         }
+        room.owes_leave.store(!has_left, Ordering::Release);
     }
 
     /// The connection of this number is gone.
@@ -328,7 +357,8 @@ impl Room {
                 let line = connection.lost.subscribe();
                 (Arc::clone(&connection.call), line, factor)
             }
-            None => return Err(VoiceError::Refused),
+            // Its end is on its way to whoever wants to play.
+            None => return Err(VoiceError::Lost(Lost::Broken)),
         };
         let (track, signals, started, ended) = track::new(input);
         let track = track.volume(factor);
@@ -339,7 +369,7 @@ impl Room {
         self.add(Playing::new(handle, signals.clone(), peak), others);
         let result = tokio::select! {
             result = started.wait() => result,
-            _ = line.wait_for(Option::is_some) => Err(VoiceError::Refused),
+            lost = lost(&mut line) => Err(VoiceError::Lost(lost)),
         };
         match result {
             Ok(()) => Ok(Started { ended }),
@@ -396,6 +426,14 @@ impl Room {
         self.connection
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits for the end of a connection; one that we have ended ourselves breaks.
+async fn lost(line: &mut Line) -> Lost {
+    match line.wait_for(Option::is_some).await {
+        Ok(lost) => (*lost).unwrap_or(Lost::Broken),
+        Err(_) => Lost::Broken,
     }
 }
 

@@ -19,6 +19,8 @@ pub enum VoiceError {
     TimedOut,
     /// The prepared audio could not be read.
     Unreadable,
+    /// The connection ended before the audio began.
+    Lost(Lost),
 }
 
 impl VoiceError {
@@ -29,6 +31,7 @@ impl VoiceError {
             Self::NotEncrypted => "discord demands encryption that this version does not have",
             Self::TimedOut => "discord did not answer the voice connection, try again",
             Self::Unreadable => "this sound cannot be played: its audio could not be read",
+            Self::Lost(lost) => lost.reason(),
         }
     }
 }
@@ -36,7 +39,9 @@ impl VoiceError {
 impl From<VoiceError> for Error {
     fn from(error: VoiceError) -> Self {
         match error {
-            VoiceError::Refused | VoiceError::NotEncrypted => Self::Upstream(error.reason(), None),
+            VoiceError::Refused | VoiceError::NotEncrypted | VoiceError::Lost(_) => {
+                Self::Upstream(error.reason(), None)
+            }
             VoiceError::TimedOut => Self::UpstreamTimeout(error.reason()),
             VoiceError::Unreadable => Self::Conflict(error.reason().to_owned()),
         }
@@ -56,6 +61,19 @@ pub enum Lost {
     Closed,
     /// It broke and could not be restored.
     Broken,
+}
+
+impl Lost {
+    /// What has become of the connection, and what to do about it where there is something.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Removed => "the bot was disconnected from its voice channel",
+            Self::NotEncrypted => VoiceError::NotEncrypted.reason(),
+            Self::Limited => "discord limits voice connections, try again later",
+            Self::Closed => "discord closed the voice connection, try again",
+            Self::Broken => "the voice connection broke, try again",
+        }
+    }
 }
 
 /// Becomes `Some` when a connection is gone for good.
@@ -105,6 +123,8 @@ pub trait Voice: Send + Sync {
     async fn stop(&self, guild: GuildId);
     /// Leaves the channel; nothing happens where there is none. Returns once Discord knows.
     async fn leave(&self, guild: GuildId);
+    /// The bot is not in the guild any more: ends its connection and keeps nothing of it.
+    async fn forget(&self, guild: GuildId);
     /// The channel the bot is in, as Discord sees it.
     fn channel(&self, guild: GuildId) -> Option<ChannelId>;
 }
@@ -134,6 +154,8 @@ impl Voice for Mute {
     async fn stop(&self, _: GuildId) {}
 
     async fn leave(&self, _: GuildId) {}
+
+    async fn forget(&self, _: GuildId) {}
 
     fn channel(&self, _: GuildId) -> Option<ChannelId> {
         None

@@ -2,20 +2,19 @@
 //! leaves never cross. It never waits for Discord itself: that is done beside it, one thing at a
 //! time, and commands are heard meanwhile.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::handle::Handle;
+use super::link::{self, Link, Restores};
 use super::order::{Command, Order, Outcome, Parts, Reply, View};
-use super::view::{NowPlaying, Queued, State};
-use super::work::{Done, Task, Waiting, Work, answer, enter, tell};
-use crate::db::plays::{LOCAL, NewPlay};
+use super::queue::{Queue, Waiting};
+use super::view::{NowPlaying, State};
+use super::work::{Done, Entered, Starting, Task, Wish, Work, answer, enter, refuse, tell};
 use crate::domain::settings::{GuildSettings, Mode};
-use crate::domain::voice::{Line, Lost, Others, Started, VoiceError};
+use crate::domain::voice::{Line, Others, Started, VoiceError};
 use crate::error::Error;
 use crate::ids::{ChannelId, GuildId};
 
@@ -25,10 +24,6 @@ const COMMANDS_MAX: usize = 64;
 const QUEUE_MAX: usize = 50;
 /// Sounds at once in mode `overlap`.
 const OVERLAP_MAX: usize = 8;
-/// Connections that are restored by ourselves within [`RESTORE_WINDOW`]; after that somebody has
-/// to ask for a sound again.
-const RESTORES_MAX: usize = 5;
-const RESTORE_WINDOW: Duration = Duration::from_mins(10);
 
 const STOPPED: &str = "it was stopped before it began";
 
@@ -48,16 +43,16 @@ pub(super) fn start(guild: GuildId, parts: Arc<Parts>, settings: Arc<GuildSettin
         settings,
         shown,
         own: commands.downgrade(),
-        waiting: VecDeque::new(),
+        waiting: Queue::default(),
         starting: None,
         tracks: Vec::new(),
         work: None,
-        is_wanted: Arc::default(),
+        wish: Arc::default(),
         leaving: Vec::new(),
-        connection: None,
+        link: None,
         numbers: 0,
         alone_until: None,
-        restores: VecDeque::new(),
+        restores: Restores::default(),
     };
     tokio::spawn(actor.run(inbox));
     Handle { commands, view }
@@ -75,22 +70,21 @@ struct Actor {
     shown: watch::Sender<View>,
     /// Weak: the player ends when nobody can ask it for anything any more.
     own: mpsc::WeakSender<Command>,
-    waiting: VecDeque<Waiting>,
+    waiting: Queue,
     /// What is being started.
-    starting: Option<Queued>,
+    starting: Option<Starting>,
     tracks: Vec<Track>,
     work: Option<Work>,
     /// Whether what is being started is still wanted.
-    is_wanted: Arc<AtomicBool>,
+    wish: Arc<Wish>,
     /// Those who wait until the bot has left.
     leaving: Vec<Reply<()>>,
-    /// The connection there is, by its number.
-    connection: Option<u64>,
+    link: Option<Link>,
+    /// Counts the tracks.
     numbers: u64,
     /// When the bot leaves because it is alone.
     alone_until: Option<Duration>,
-    /// When connections were restored without being asked to.
-    restores: VecDeque<Duration>,
+    restores: Restores,
 }
 
 impl Actor {
@@ -117,9 +111,9 @@ impl Actor {
                 },
                 done = work => {
                     self.work = None;
-                    self.starting = None;
+                    let reply = self.starting.take().and_then(|starting| starting.reply);
                     match done {
-                        Ok(done) => self.finish(done).await,
+                        Ok(done) => self.finish(done, reply).await,
                         // It has logged its panic; whoever waited for it has been told.
                         Err(_) => self.advance(),
                     }
@@ -137,6 +131,9 @@ impl Actor {
     }
 
     async fn handle(&mut self, command: Command) {
+        if self.see_loss() {
+            self.advance();
+        }
         match command {
             Command::Play(order, reply) => self.take(order, reply),
             Command::Join(channel, reply) => self.join(channel, reply),
@@ -164,7 +161,6 @@ impl Actor {
                 self.level().await;
                 self.advance();
             }
-            Command::Lost(number, lost) => self.lost(number, lost),
         }
     }
 
@@ -176,7 +172,8 @@ impl Actor {
         };
         match self.settings.mode {
             Mode::Replace => {
-                self.drop_waiting("another sound was asked for before this one began");
+                self.waiting
+                    .clear("another sound was asked for before this one began");
             }
             Mode::Queue => {
                 if self.waiting.len() >= QUEUE_MAX {
@@ -187,7 +184,7 @@ impl Actor {
                     self.tracks.len() + usize::from(self.work.is_some()) + self.waiting.len();
                 if ahead > 0 {
                     let reply = waiting.reply.take();
-                    self.waiting.push_back(waiting);
+                    self.waiting.push(waiting);
                     return self.answer(reply, Ok(Outcome::Queued(ahead)));
                 }
             }
@@ -198,7 +195,7 @@ impl Actor {
                 }
             }
         }
-        self.waiting.push_back(waiting);
+        self.waiting.push(waiting);
         self.advance();
     }
 
@@ -211,11 +208,14 @@ impl Actor {
         } else {
             let (parts, shown, guild) = (Arc::clone(&self.parts), self.shown.clone(), self.guild);
             self.work = Some(tokio::spawn(async move {
-                let (line, result) = enter(&parts, &shown, guild, channel).await;
+                let (entered, started) = match enter(&parts, &shown, guild, channel).await {
+                    Ok(line) => (Entered::New(channel, line), Ok(None)),
+                    Err(error) => (Entered::Failed, Err(error)),
+                };
                 Done {
                     task: Task::Join(reply),
-                    line,
-                    started: result.map(|()| None),
+                    entered,
+                    started,
                 }
             }));
         }
@@ -227,11 +227,17 @@ impl Actor {
         if self.work.is_some() || !is_turn {
             return;
         }
-        let Some(waiting) = self.waiting.pop_front() else {
+        let (guild, own) = (self.guild, self.channel());
+        let gateway = self.parts.guilds.gateway();
+        let can_be_heard = |it| own == Some(it) || gateway.may_speak(guild, it).is_ok();
+        let Some(Waiting { order, reply }) = self.waiting.next(can_be_heard) else {
             return;
         };
-        self.starting = Some(waiting.order.queued());
-        let channel = waiting.order.channel;
+        self.starting = Some(Starting {
+            queued: order.queued(),
+            reply,
+        });
+        let channel = order.channel;
         let is_there = self.is_in(channel);
         let others = match self.settings.mode {
             Mode::Overlap => Others::Stay,
@@ -239,29 +245,26 @@ impl Actor {
         };
         let (parts, shown, guild) = (Arc::clone(&self.parts), self.shown.clone(), self.guild);
         let volume = self.settings.volume;
-        let is_wanted = Arc::new(AtomicBool::new(true));
-        self.is_wanted = Arc::clone(&is_wanted);
+        let wish = Arc::new(Wish::default());
+        self.wish = Arc::clone(&wish);
         self.work = Some(tokio::spawn(async move {
-            let (line, entered) = if is_there {
-                (None, Ok(()))
+            let entered = if is_there {
+                Ok(Entered::Same)
             } else {
-                enter(&parts, &shown, guild, channel).await
+                let line = enter(&parts, &shown, guild, channel).await;
+                line.map(|line| Entered::New(channel, line))
             };
-            let started = match entered {
-                Ok(()) if !is_wanted.load(Ordering::Acquire) => Ok(None),
-                Ok(()) => {
-                    let audio = &waiting.order.audio;
-                    parts
-                        .voice
-                        .play(guild, audio, volume, others)
-                        .await
-                        .map(Some)
+            let (entered, started) = match entered {
+                Ok(entered) if !wish.grant() => (entered, Ok(None)),
+                Ok(entered) => {
+                    let play = parts.voice.play(guild, &order.audio, volume, others);
+                    (entered, play.await.map(Some))
                 }
-                Err(error) => Err(error),
+                Err(error) => (Entered::Failed, Err(error)),
             };
             Done {
-                task: Task::Play(waiting),
-                line,
+                task: Task::Play(order),
+                entered,
                 started,
             }
         }));
@@ -276,34 +279,34 @@ impl Actor {
             }
             return;
         }
-        self.connection = None;
+        self.link = None;
         let (parts, guild) = (Arc::clone(&self.parts), self.guild);
         self.work = Some(tokio::spawn(async move {
             parts.voice.leave(guild).await;
             Done {
                 task: Task::Leave,
-                line: None,
+                entered: Entered::Failed,
                 started: Ok(None),
             }
         }));
     }
 
-    async fn finish(&mut self, done: Done) {
-        if let Some(line) = done.line {
-            self.follow(line);
+    /// Something was done with Discord; `reply` is for whoever waits for a sound.
+    async fn finish(&mut self, done: Done, reply: Option<Reply<Outcome>>) {
+        match done.entered {
+            Entered::Same => {}
+            Entered::New(channel, line) => self.follow(channel, line),
+            Entered::Failed => self.link = None,
         }
-        let (state, reason) = match &done.started {
-            Ok(_) | Err(VoiceError::Unreadable) => (State::Idle, None),
-            Err(error @ VoiceError::TimedOut) => (State::Lost, Some(error.reason())),
-            Err(error) => (State::Refused, Some(error.reason())),
-        };
+        let (state, reason) = link::after_work(&done.started);
         self.ended_as(state, reason);
         if let Some(reason) = reason {
             // What waits would only be refused one by one.
-            self.drop_waiting(reason);
+            self.waiting.clear(reason);
         }
+        self.see_loss();
         match done.task {
-            Task::Play(waiting) => self.played(waiting, done.started).await,
+            Task::Play(order) => self.played(order, reply, done.started).await,
             Task::Join(reply) => {
                 self.answer(Some(reply), done.started.map(drop).map_err(Error::from));
             }
@@ -321,11 +324,16 @@ impl Actor {
     }
 
     /// An order was carried out, or could not be.
-    async fn played(&mut self, waiting: Waiting, started: Result<Option<Started>, VoiceError>) {
-        let Waiting { order, reply } = waiting;
+    async fn played(
+        &mut self,
+        order: Order,
+        reply: Option<Reply<Outcome>>,
+        started: Result<Option<Started>, VoiceError>,
+    ) {
         let started = match started {
             Ok(Some(started)) => started,
-            Ok(None) => return Waiting { order, reply }.refuse(STOPPED),
+            // Whoever waited for it was told when it was withdrawn.
+            Ok(None) => return,
             Err(error) => {
                 return self.answer(reply, Err(error.into()));
             }
@@ -338,79 +346,47 @@ impl Actor {
         }
         self.tracks.push(Track {
             number,
-            now: NowPlaying {
-                sound: order.sound.clone(),
-                user: order.user,
-                user_tag: order.user_tag.clone(),
-                started_ms,
-                length_ms: order.audio.length_ms,
-            },
+            now: order.now_playing(started_ms),
         });
         let own = self.own.clone();
         tokio::spawn(async move {
             let _over_either_way = started.ended.await;
             tell(&own, Command::Ended(number)).await;
         });
-        let commit = self.parts.log.record(NewPlay {
-            guild: self.guild,
-            time_ms: started_ms,
-            user: order.user,
-            user_tag: order.user_tag,
-            source: LOCAL,
-            sound: order.sound,
-        });
+        let commit = self
+            .parts
+            .log
+            .record(order.into_row(self.guild, started_ms));
         self.answer(reply, Ok(Outcome::Started(Box::pin(commit))));
-        if !self.is_wanted.load(Ordering::Acquire) {
+        if self.wish.is_withdrawn() {
             // It began just before it was stopped.
             self.end_playing().await;
         }
     }
 
-    /// A connection is gone that nobody here wanted to end.
-    fn lost(&mut self, number: u64, lost: Lost) {
-        if self.connection != Some(number) {
-            return;
-        }
-        self.connection = None;
-        self.tracks.clear();
-        let (state, reason) = match lost {
-            Lost::Removed => (State::Idle, None),
-            Lost::NotEncrypted => (State::Refused, Some(VoiceError::NotEncrypted.reason())),
-            Lost::Limited => (State::Refused, Some("discord limits voice connections")),
-            Lost::Closed => (State::Lost, Some("discord closed the voice connection")),
-            Lost::Broken => (State::Lost, Some("the voice connection broke")),
+    /// Notices that the connection is gone, though nobody here wanted to end it; whether it is.
+    fn see_loss(&mut self) -> bool {
+        let Some(lost) = self.link.as_ref().and_then(Link::lost) else {
+            return false;
         };
+        self.link = None;
+        self.tracks.clear();
+        let (state, reason) = link::after_loss(lost);
         self.ended_as(state, reason);
-        let may_come_back = matches!(lost, Lost::Closed | Lost::Broken);
-        if !may_come_back || !self.may_restore() {
-            self.drop_waiting("the bot has lost its voice connection");
-        }
-        self.advance();
-    }
-
-    /// Whether a connection may be restored without being asked to; counts it.
-    fn may_restore(&mut self) -> bool {
+        // Whatever else has ended it, somebody has decided so.
+        let may_come_back = state == State::Lost;
         let now = self.parts.clock.monotonic();
-        let is_old = |at: &Duration| now.saturating_sub(*at) > RESTORE_WINDOW;
-        self.restores.retain(|at| !is_old(at));
-        let may = !self.waiting.is_empty() && self.restores.len() < RESTORES_MAX;
-        if may {
-            self.restores.push_back(now);
+        if !(may_come_back && self.waiting.len() > 0 && self.restores.allow(now)) {
+            self.waiting.clear("the bot has lost its voice connection");
         }
-        may
+        true
     }
 
     /// Ends what plays and drops what waits.
     async fn clear(&mut self, reason: &'static str) {
-        self.drop_waiting(reason);
+        self.waiting.clear(reason);
         self.tracks.clear();
         self.end_playing().await;
-    }
-
-    fn drop_waiting(&mut self, reason: &str) {
-        for waiting in self.waiting.drain(..) {
-            waiting.refuse(reason);
-        }
     }
 
     async fn level(&self) {
@@ -420,41 +396,55 @@ impl Actor {
 
     /// Ends what plays, and what is about to.
     async fn end_playing(&mut self) {
-        self.is_wanted.store(false, Ordering::Release);
+        if self.wish.withdraw()
+            && let Some(starting) = self.starting.take()
+        {
+            refuse(starting.reply, STOPPED);
+        }
         self.parts.voice.stop(self.guild).await;
     }
 
     /// Hears of the end of a new connection.
-    fn follow(&mut self, mut line: Line) {
-        let number = self.next_number();
-        self.connection = Some(number);
+    fn follow(&mut self, channel: ChannelId, mut line: Line) {
+        self.link = Some(Link::new(channel, line.clone()));
         // What played on the one before has ended with it.
         self.tracks.clear();
         let own = self.own.clone();
         tokio::spawn(async move {
-            let lost = match line.wait_for(Option::is_some).await {
-                Ok(lost) => lost.unwrap_or(Lost::Broken),
-                // Ended by ourselves.
-                Err(_) => return,
-            };
-            tell(&own, Command::Lost(number, lost)).await;
+            // Ended by ourselves, it says nothing.
+            if line.wait_for(Option::is_some).await.is_ok() {
+                tell(&own, Command::Look).await;
+            }
         });
     }
 
     fn is_in(&self, channel: ChannelId) -> bool {
-        // Somebody may have moved the bot: what Discord says counts.
-        self.connection.is_some() && self.parts.voice.channel(self.guild) == Some(channel)
+        self.channel() == Some(channel)
     }
 
-    /// Starts or stops the clock by which the bot leaves an empty channel.
+    /// The channel that the connection leads to. Somebody may have moved the bot: what Discord
+    /// says counts.
+    fn channel(&self) -> Option<ChannelId> {
+        let holds = self.link.as_ref().is_some_and(|it| it.lost().is_none());
+        self.parts.voice.channel(self.guild).filter(|_| holds)
+    }
+
+    /// Starts or stops the clock by which the bot leaves an empty channel, and goes along where
+    /// somebody has moved it.
     fn look(&mut self) {
         let channel = self.parts.voice.channel(self.guild);
+        if self.work.is_none()
+            && let Some(moved) = self.link.as_mut().and_then(|link| link.moved(channel))
+        {
+            // Else what waits would take it back.
+            self.waiting.follow(&moved);
+        }
         let gateway = self.parts.guilds.gateway();
         let is_alone = channel.is_some_and(|it| !gateway.has_listeners(self.guild, it));
         match self
             .settings
             .leave_after
-            .filter(|_| is_alone && self.connection.is_some())
+            .filter(|_| is_alone && self.link.is_some())
         {
             Some(after) => {
                 let until = self.parts.clock.monotonic() + after;
@@ -480,8 +470,8 @@ impl Actor {
     }
 
     fn show(&self) {
-        let waiting = self.waiting.iter().map(|waiting| waiting.order.queued());
-        let queue: Vec<_> = self.starting.clone().into_iter().chain(waiting).collect();
+        let starting = self.starting.iter().map(|starting| starting.queued.clone());
+        let queue: Vec<_> = starting.chain(self.waiting.shown()).collect();
         let playing: Vec<_> = self.tracks.iter().map(|track| track.now.clone()).collect();
         self.shown.send_modify(|view| {
             view.queue = queue;

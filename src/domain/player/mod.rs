@@ -3,7 +3,9 @@
 
 mod actor;
 mod handle;
+mod link;
 mod order;
+mod queue;
 mod random;
 mod view;
 mod work;
@@ -269,6 +271,17 @@ impl Player {
             // Where it is so busy that there is no room, it looks by itself.
             let _looks_anyway = actor.commands.try_send(Command::Look);
         }
+    }
+
+    /// The bot is not in the guild any more: its player ends.
+    pub async fn guild_left(&self, guild: GuildId) {
+        let actor = {
+            let mut actors = self.actors.lock().unwrap_or_else(PoisonError::into_inner);
+            actors.remove(&guild)
+        };
+        // Whoever waits for it is told that it has ended.
+        drop(actor);
+        self.parts.voice.forget(guild).await;
     }
 
     /// Whether the bot is in a voice channel other than this one, and somebody with it.

@@ -13,12 +13,13 @@ use tokio::sync::oneshot;
 use super::view::{NowPlaying, Queued, State};
 use crate::audio::Prepared;
 use crate::clock::Clock;
+use crate::db::plays::{LOCAL, NewPlay};
 use crate::domain::guilds::Guilds;
 use crate::domain::play_log::{NotLogged, PlayLog};
 use crate::domain::settings::GuildSettings;
-use crate::domain::voice::{Lost, Voice};
+use crate::domain::voice::Voice;
 use crate::error::Error;
-use crate::ids::{ChannelId, UserId};
+use crate::ids::{ChannelId, GuildId, UserId};
 
 /// What all guilds' players work with.
 pub(super) struct Parts {
@@ -50,6 +51,29 @@ impl Order {
             length_ms: self.audio.length_ms,
         }
     }
+
+    /// The same as something that plays since `started_ms`, in Unix milliseconds.
+    pub(super) fn now_playing(&self, started_ms: i64) -> NowPlaying {
+        NowPlaying {
+            sound: self.sound.clone(),
+            user: self.user,
+            user_tag: self.user_tag.clone(),
+            started_ms,
+            length_ms: self.audio.length_ms,
+        }
+    }
+
+    /// The same as a row of the log.
+    pub(super) fn into_row(self, guild: GuildId, started_ms: i64) -> NewPlay {
+        NewPlay {
+            guild,
+            time_ms: started_ms,
+            user: self.user,
+            user_tag: self.user_tag,
+            source: LOCAL,
+            sound: self.sound,
+        }
+    }
 }
 
 /// Resolves when a play is in the log.
@@ -74,12 +98,10 @@ pub(super) enum Command {
     Leave(Reply<()>),
     /// The guild has chosen something else.
     Settings(Arc<GuildSettings>),
-    /// Somebody came into or left a voice channel.
+    /// Somebody came into or left a voice channel, or the connection has ended.
     Look,
     /// A track is over.
     Ended(u64),
-    /// A connection is gone.
-    Lost(u64, Lost),
 }
 
 /// What a player shows of itself without being asked.

@@ -1,25 +1,58 @@
 //! What a guild's player does with Discord, for as long as it takes: in tasks of their own, one at
 //! a time, beside the [`actor`](super::actor).
 
+use std::sync::atomic::{AtomicU8, Ordering};
+
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::order::{Command, Order, Outcome, Parts, Reply, View};
-use super::view::State;
+use super::view::{Queued, State};
 use crate::domain::voice::{Line, Started, VoiceError};
 use crate::error::Error;
 use crate::ids::{ChannelId, GuildId};
 
-/// A sound that waits, and whoever waits for it.
-pub(super) struct Waiting {
-    pub(super) order: Order,
-    /// Nobody any more once they have been told that it is queued.
+/// What is being started, and whoever waits for it.
+pub(super) struct Starting {
+    pub(super) queued: Queued,
     pub(super) reply: Option<Reply<Outcome>>,
+}
+
+/// Whether a sound that is being started is still wanted.
+#[derive(Default)]
+pub(super) struct Wish(AtomicU8);
+
+impl Wish {
+    const OPEN: u8 = 0;
+    const GRANTED: u8 = 1;
+    const WITHDRAWN: u8 = 2;
+
+    /// From now on it is too late to withdraw it unheard; whether it still is wanted.
+    pub(super) fn grant(&self) -> bool {
+        self.0
+            .compare_exchange(
+                Self::OPEN,
+                Self::GRANTED,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            )
+            .is_ok()
+    }
+
+    /// It is not wanted any more; whether nothing of it will be heard.
+    pub(super) fn withdraw(&self) -> bool {
+        self.0.swap(Self::WITHDRAWN, Ordering::AcqRel) == Self::OPEN
+    }
+
+    /// Whether it has been withdrawn.
+    pub(super) fn is_withdrawn(&self) -> bool {
+        self.0.load(Ordering::Acquire) == Self::WITHDRAWN
+    }
 }
 
 /// Something to be done with Discord, for as long as it takes.
 pub(super) enum Task {
-    Play(Waiting),
+    Play(Order),
     Join(Reply<()>),
     Leave,
 }
@@ -27,30 +60,40 @@ pub(super) enum Task {
 /// What came of it.
 pub(super) struct Done {
     pub(super) task: Task,
-    /// A new connection, if one was made.
-    pub(super) line: Option<Line>,
+    pub(super) entered: Entered,
     pub(super) started: Result<Option<Started>, VoiceError>,
+}
+
+/// What has become of the connection.
+pub(super) enum Entered {
+    /// It is the one that was there before, if there was one.
+    Same,
+    /// It leads into a channel that was joined.
+    New(ChannelId, Line),
+    /// There is none.
+    Failed,
 }
 
 /// A task of its own, so that the actor can wait for other things of Discord's meanwhile.
 pub(super) type Work = JoinHandle<Done>;
 
-impl Waiting {
-    /// Tells whoever waits that nothing will come of it.
-    pub(super) fn refuse(self, reason: &str) {
-        if let Some(reply) = self.reply {
-            answer(reply, Err(Error::Conflict(reason.to_owned())));
-        }
+/// Tells whoever waits for a sound, if anybody does, that nothing will come of it.
+pub(super) fn refuse(reply: Option<Reply<Outcome>>, reason: &str) {
+    if let Some(reply) = reply {
+        answer(reply, Err(Error::Conflict(reason.to_owned())));
     }
 }
 
 /// Goes into a channel and waits until those in it can decrypt what is sent.
+///
+/// # Errors
+/// The connection's; there is none then.
 pub(super) async fn enter(
     parts: &Parts,
     shown: &watch::Sender<View>,
     guild: GuildId,
     channel: ChannelId,
-) -> (Option<Line>, Result<(), VoiceError>) {
+) -> Result<Line, VoiceError> {
     let show = |state| {
         shown.send_modify(|view| {
             view.state = state;
@@ -58,15 +101,12 @@ pub(super) async fn enter(
         });
     };
     show(State::Joining);
-    let line = match parts.voice.join(guild, channel).await {
-        Ok(line) => line,
-        Err(error) => return (None, Err(error)),
-    };
+    let line = parts.voice.join(guild, channel).await?;
     if !parts.settle.is_zero() && parts.guilds.gateway().has_ears(guild, channel) {
         show(State::Securing);
         tokio::time::sleep(parts.settle).await;
     }
-    (Some(line), Ok(()))
+    Ok(line)
 }
 
 /// Tells whoever waits what came of a command.

@@ -11,3 +11,4 @@ mod settings;
 mod stage;
 mod unplayable;
 mod voice;
+mod voice_faults;
