@@ -12,3 +12,5 @@ mod stage;
 mod unplayable;
 mod voice;
 mod voice_faults;
+mod voice_faults_closed;
+mod voice_faults_network;
