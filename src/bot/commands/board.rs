@@ -163,13 +163,16 @@ async fn pressed(
         let update = CreateInteractionResponse::UpdateMessage(message);
         return press.create_response(http, update).await;
     }
-    // Joining takes longer than Discord waits for an answer.
-    let seen = CreateInteractionResponse::Acknowledge;
-    press.create_response(http, seen).await?;
-    let done = match asker {
-        Ok(asker) => act(data, asker, press, button).await,
-        Err(error) => Err(error),
+    let act = async {
+        match asker {
+            Ok(asker) => act(data, asker, press, button).await,
+            Err(error) => Err(error),
+        }
     };
+    // Joining takes longer than Discord waits for an answer, and a sound need not wait for it.
+    let seen = press.create_response(http, CreateInteractionResponse::Acknowledge);
+    let (seen, done) = tokio::join!(seen, act);
+    seen?;
     let Err(error) = done else { return Ok(()) };
     log_failure(&error, "board");
     let refusal = CreateInteractionResponseFollowup::new()

@@ -148,11 +148,15 @@ async fn answer<F>(ctx: &Context<'_>, act: impl FnOnce(Asker) -> F) -> Result<()
 where
     F: Future<Output = Result<Said, Error>>,
 {
-    acknowledge(ctx).await?;
-    let done = match asker(ctx) {
-        Ok(asker) => act(asker).await,
-        Err(error) => Err(error),
+    let act = async {
+        match asker(ctx) {
+            Ok(asker) => act(asker).await,
+            Err(error) => Err(error),
+        }
     };
+    // A sound need not wait until Discord has heard that an answer will come.
+    let (acknowledged, done) = tokio::join!(acknowledge(ctx), act);
+    acknowledged?;
     say(ctx, done).await
 }
 

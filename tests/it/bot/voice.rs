@@ -4,11 +4,11 @@ use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use discord_sim::Utterance;
+use discord_sim::{Effect, Fault, Latency, Point, Requests, Utterance};
 use yuri::domain::player::State;
 use yuri::ids::GuildId;
 
-use super::stage::{ADA, BEN, GUILD, LOUNGE, PATIENCE, STUDIO, Stage, TONES};
+use super::stage::{ADA, BEN, BOT, GENERAL, GUILD, LOUNGE, PATIENCE, STUDIO, Stage, TONES};
 use crate::audio::{fixture, packets};
 use crate::support::child::voice_test;
 
@@ -240,5 +240,27 @@ voice_test! {
         let sim = stage.stop().await;
         assert!(sim.wait_bot_out_of_voice(GUILD, Duration::from_secs(1)).await);
         sim.shutdown().await;
+    }
+}
+
+voice_test! {
+    async fn no_sound_waits_until_discord_has_heard_that_an_answer_will_come() {
+        let stage = Stage::start().await;
+        stage.slash(ADA, "board").await;
+        let board = stage.sim.wait_message(GENERAL, PATIENCE, |message| message.author == BOT);
+        let board = board.await.unwrap().id;
+        let acknowledged = Requests::to("/interactions/*/*/callback").method("POST");
+        let late = Latency::fixed(Duration::from_hours(1));
+        stage.sim.fault(Fault::on(Point::Answer(acknowledged), Effect::Delay(late))).unwrap();
+        let heard = |number: usize| stage.sim.wait_utterance(GUILD, number, PATIENCE);
+        tokio::select! {
+            heard = heard(0) => assert!(heard.is_some(), "nothing heard"),
+            reply = stage.play(ADA, "tone.wav") => panic!("{reply:?}"),
+        }
+        let pressed = stage.sim.press(ADA, board, "board:play:tone.mp3");
+        let (pressed, heard) = tokio::join!(pressed, heard(1));
+        assert!(pressed.is_ok(), "{pressed:?}");
+        assert!(heard.is_some(), "nothing heard");
+        stage.stop().await.shutdown().await;
     }
 }
