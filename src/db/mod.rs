@@ -6,6 +6,7 @@ pub mod favourites;
 pub mod guilds;
 pub mod plays;
 mod schema;
+pub mod session_starts;
 pub mod sound_files;
 pub mod tokens;
 pub mod user_sounds;

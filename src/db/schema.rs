@@ -153,6 +153,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// When each bot started a session with Discord's gateway.
+    session_starts (bot_id, at_ms) {
+        /// The application.
+        bot_id -> BigInt,
+        /// When, in Unix milliseconds.
+        at_ms -> BigInt,
+    }
+}
+
+diesel::table! {
     /// What is known of each file of sound.
     sound_files (path) {
         /// Where it lies.

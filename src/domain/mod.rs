@@ -10,6 +10,7 @@ pub mod login;
 pub mod occasions;
 pub mod play_log;
 pub mod player;
+pub mod session_starts;
 pub mod settings;
 pub mod suggestions;
 pub mod tokens;

@@ -2,6 +2,7 @@
 
 mod guilds;
 mod plays;
+mod session_starts;
 mod sound_files;
 mod tokens;
 
