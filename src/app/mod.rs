@@ -26,6 +26,7 @@ use crate::domain::login::Login;
 use crate::domain::occasions::Occasions;
 use crate::domain::play_log::PlayLog;
 use crate::domain::player::Player;
+use crate::domain::session_starts::SessionStarts;
 use crate::domain::settings::Settings;
 use crate::domain::suggestions::Suggestions;
 use crate::domain::tokens::Tokens;
@@ -126,13 +127,7 @@ impl App {
             clock.clone(),
             config.sounds.prepare_ahead,
         ));
-        let bot = match discord {
-            Some(_) => {
-                let http = discord::client(&config.discord).map_err(BuildError::Discord)?;
-                Some(Arc::new(Bot::new(&config.discord, http)))
-            }
-            None => None,
-        };
+        let bot = build_bot(&config, discord.as_ref(), &db, &clock)?;
         let (gateway, voice): (Arc<dyn Gateway>, Arc<dyn Voice>) = match &bot {
             Some(bot) => (bot.gateway(), bot.voice()),
             None => (Arc::new(Offline), Arc::new(Mute)),
@@ -259,6 +254,28 @@ impl App {
             }
         }
     }
+}
+
+/// The bot; `None` while a credential is missing.
+fn build_bot(
+    config: &Config,
+    discord: Option<&Arc<Discord>>,
+    db: &Db,
+    clock: &Clock,
+) -> Result<Option<Arc<Bot>>, BuildError> {
+    let Some((discord, id)) = discord.zip(config.discord.bot_id()) else {
+        return Ok(None);
+    };
+    let http = discord::client(&config.discord).map_err(BuildError::Discord)?;
+    let starts = Arc::new(SessionStarts::new(db.clone(), clock.clone(), id));
+    let bot = Bot::new(
+        &config.discord,
+        http,
+        Arc::clone(discord),
+        starts,
+        clock.clone(),
+    );
+    Ok(Some(Arc::new(bot)))
 }
 
 /// A started server.

@@ -19,7 +19,7 @@ use tokio::time::timeout;
 
 use crate::discord::rest::Member;
 use crate::discord::user_tag;
-use crate::domain::guilds::{BotUser, Gateway, Guild, MissingRight};
+use crate::domain::guilds::{BotUser, Gateway, Guild, MissingRight, Outage};
 use crate::ids::{ChannelId, GuildId, RoleId, UserId};
 
 /// What a guild is called that has been out of order ever since we started.
@@ -38,6 +38,7 @@ struct State {
     /// Of the client that is connected now; one that is restarted brings another.
     cache: Option<Arc<Cache>>,
     bot: Option<BotUser>,
+    outage: Outage,
     /// The guilds the bot is in. Those that are out of order stay, with their last name.
     names: HashMap<GuildId, String>,
     /// Whether all guilds of the first connection have come in.
@@ -71,6 +72,7 @@ impl Directory {
         let mut state = self.write();
         state.cache = Some(Arc::clone(cache));
         state.bot = bot;
+        state.outage = Outage::default();
         state.names.retain(|id, _| ids.contains(id));
         for id in &ids {
             state
@@ -89,6 +91,11 @@ impl Directory {
     /// The connection went up or down.
     pub(super) fn set_connected(&self, is_connected: bool) {
         self.is_connected.store(is_connected, Ordering::Release);
+    }
+
+    /// Why the connection went down.
+    pub(super) fn set_outage(&self, outage: Outage) {
+        self.write().outage = outage;
     }
 
     /// The bot is in a guild of this name.
@@ -252,6 +259,10 @@ impl Gateway for Directory {
 
     fn is_connected(&self) -> bool {
         self.is_connected.load(Ordering::Acquire)
+    }
+
+    fn outage(&self) -> Outage {
+        self.read().outage
     }
 }
 

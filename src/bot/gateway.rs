@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use serenity::async_trait;
 use serenity::client::{Context, EventHandler};
-use serenity::gateway::{ConnectionStage, ShardStageUpdateEvent};
 use serenity::http::Http;
 use serenity::model::application::Command;
 use serenity::model::event::ResumedEvent;
@@ -66,6 +65,7 @@ impl EventHandler for Events {
         tracing::info!(bot.name = %ready.user.name, guilds = ready.guilds.len(), "connected");
         self.directory
             .connected(&ctx.cache, &ready.user, &ready.guilds);
+        self.directory.set_connected(true);
         if !self.has_registered.swap(true, Ordering::AcqRel) {
             let has_registered = Arc::clone(&self.has_registered);
             tokio::spawn(register(Arc::clone(&ctx.http), has_registered));
@@ -83,11 +83,6 @@ impl EventHandler for Events {
 
     async fn resume(&self, _: Context, _: ResumedEvent) {
         self.directory.set_connected(true);
-    }
-
-    async fn shard_stage_update(&self, _: Context, event: ShardStageUpdateEvent) {
-        self.directory
-            .set_connected(event.new == ConnectionStage::Connected);
     }
 
     async fn guild_create(&self, _: Context, guild: Guild, _: Option<bool>) {

@@ -104,6 +104,11 @@ impl Discord {
         }
     }
 
+    /// The bot's account, which has the id of the application.
+    pub fn bot_id(&self) -> Option<UserId> {
+        self.client_id.as_ref()?.parse().ok()
+    }
+
     /// What is still missing before the bot can run and people can log in, by setting.
     pub fn missing(&self) -> Vec<&'static str> {
         let given = [

@@ -1,10 +1,11 @@
-//! We call Discord over HTTP: one client with bounds on time and size. `domain` is its only
-//! caller; what Discord sends to us comes in through `bot`.
+//! We call Discord over HTTP: one client with bounds on time and size. `domain` and
+//! `bot` call it; what Discord sends to us comes in through `bot`.
 
+pub mod gateway;
 pub mod oauth;
 pub mod rest;
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use reqwest::header::RETRY_AFTER;
@@ -61,6 +62,16 @@ impl Discord {
             client_secret: client_secret.clone(),
             token_refused: AtomicBool::new(false),
         }))
+    }
+
+    /// Whether Discord has refused the bot's token.
+    pub fn is_token_refused(&self) -> bool {
+        self.token_refused.load(Ordering::Relaxed)
+    }
+
+    /// Discord has refused the bot's token, here or at the gateway: it is not shown again.
+    pub fn refuse_token(&self) {
+        self.token_refused.store(true, Ordering::Relaxed);
     }
 
     fn url(&self, path: &str) -> String {

@@ -1,7 +1,5 @@
 //! Reads with the bot's token. Called by `domain::guilds`.
 
-use std::sync::atomic::Ordering;
-
 use chrono::DateTime;
 use reqwest::header::AUTHORIZATION;
 use reqwest::{Response, StatusCode};
@@ -59,15 +57,15 @@ impl Discord {
         }))
     }
 
-    async fn get_as_bot(&self, path: &str) -> Result<Response, Error> {
+    pub(super) async fn get_as_bot(&self, path: &str) -> Result<Response, Error> {
         const REFUSED: Error = Error::Upstream("discord refuses the bot's token", None);
-        if self.token_refused.load(Ordering::Relaxed) {
+        if self.is_token_refused() {
             return Err(REFUSED);
         }
         let token = format!("Bot {}", self.bot_token.expose());
         let answer = send(self.http.get(self.url(path)).header(AUTHORIZATION, token)).await?;
         if answer.status() == StatusCode::UNAUTHORIZED {
-            self.token_refused.store(true, Ordering::Relaxed);
+            self.refuse_token();
             tracing::error!("discord refuses the bot's token; it is not asked anything more");
             return Err(REFUSED);
         }

@@ -45,6 +45,37 @@ pub enum MissingRight {
     Speak,
 }
 
+/// Why the bot is not connected to Discord.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Outage {
+    /// Nothing was tried yet, or Discord cannot be reached: it is tried again.
+    #[default]
+    Unreachable,
+    /// No session may be started before a limit is reset.
+    StartsUsedUp,
+    /// The token is wrong: somebody has to change it.
+    TokenRefused,
+    /// The application lacks an intent: somebody has to switch it on.
+    IntentsRefused,
+    /// Discord wants something that this version does not do.
+    Refused,
+}
+
+impl Outage {
+    /// The same in words, for whoever asks whether the server is ready.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Unreachable => "the bot is not connected to Discord",
+            Self::StartsUsedUp => {
+                "the bot has to wait before it may start another session with Discord"
+            }
+            Self::TokenRefused => "Discord refuses the bot's token",
+            Self::IntentsRefused => "Discord refuses the bot's intents",
+            Self::Refused => "Discord refuses the bot's connection",
+        }
+    }
+}
+
 /// What the gateway connection knows. The port that `bot` fills; [`Offline`] when there is none.
 pub trait Gateway: Send + Sync {
     /// The guilds the bot is in; `None` before the first connection is ready.
@@ -66,6 +97,8 @@ pub trait Gateway: Send + Sync {
     fn bot(&self) -> Option<BotUser>;
     /// Whether the connection is up now.
     fn is_connected(&self) -> bool;
+    /// Why it is not, where it is not.
+    fn outage(&self) -> Outage;
 }
 
 /// The gateway of an installation without a bot: knows nothing.
@@ -103,6 +136,10 @@ impl Gateway for Offline {
 
     fn is_connected(&self) -> bool {
         false
+    }
+
+    fn outage(&self) -> Outage {
+        Outage::default()
     }
 }
 

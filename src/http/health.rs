@@ -31,7 +31,7 @@ pub(super) async fn ready(app: &AppState) -> Result<Json<State>, Error> {
     }
     let gateway = app.guilds.gateway();
     if app.has_bot() && !(gateway.is_connected() && gateway.guilds().is_some()) {
-        return Err(Error::Unavailable("the bot is not connected to Discord"));
+        return Err(Error::Unavailable(gateway.outage().text()));
     }
     Ok(Json(State { status: "ready" }))
 }

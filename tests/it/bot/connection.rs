@@ -1,16 +1,19 @@
 //! The gateway connection: what the bot knows of its guilds, and how it ends.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::time::timeout;
 use yuri::bot::{Bot, BotError};
+use yuri::discord::Discord;
 use yuri::domain::guilds::MissingRight;
+use yuri::domain::session_starts::SessionStarts;
 use yuri::ids::{ChannelId, GuildId, UserId};
 use yuri::secret::Secret;
 
 use super::stage::{ADA, BEN, BOT, ELSEWHERE, GUILD, LOUNGE, PATIENCE, STUDIO, Stage};
+use crate::support::child::voice_test;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn guilds_come_and_go_and_are_renamed() {
@@ -99,14 +102,45 @@ fn channel_guild() -> GuildId {
     GuildId::try_from(1).unwrap()
 }
 
+voice_test! {
+    async fn a_join_does_not_wait_for_serenity_to_look() {
+        let stage = Stage::start().await;
+        let mut quickest = Duration::MAX;
+        for _ in 0..3 {
+            // What asks for the join has just woken serenity up: it looks again 500 ms later.
+            let asked = Instant::now();
+            stage.slash(ADA, "join").await;
+            quickest = quickest.min(asked.elapsed());
+            assert_eq!(stage.sim.bot_voice_channel(GUILD), Some(LOUNGE));
+            stage.slash(ADA, "leave").await;
+        }
+        assert!(quickest < Duration::from_millis(400), "{quickest:?}");
+        stage.stop().await.shutdown().await;
+    }
+}
+
+/// The stage's bot once more, with other settings.
+fn another(stage: &Stage, config: &yuri::config::Discord) -> Arc<Bot> {
+    let (db, clock) = (stage.app.db.clone(), stage.clock.clone());
+    let id = config.bot_id().unwrap();
+    Arc::new(Bot::new(
+        config,
+        yuri::discord::client(config).unwrap(),
+        Arc::new(Discord::new(config).unwrap().unwrap()),
+        Arc::new(SessionStarts::new(db, clock.clone(), id)),
+        clock,
+    ))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_token_ends_the_bot_at_once() {
     let stage = Stage::start().await;
     let mut config = stage.app.config.discord.clone();
     config.bot_token = Some(Secret::new("MTA5.wrong.token".to_owned()));
-    let bot = Arc::new(Bot::new(&config, yuri::discord::client(&config).unwrap()));
+    let bot = another(&stage, &config);
     assert!(bot.gateway().guilds().is_none());
     assert!(!bot.gateway().is_connected());
+    stage.clock.advance(Duration::from_secs(5));
     let (_stop, stopped) = watch::channel(false);
     let ended = timeout(PATIENCE, bot.run(stage.app.bot_parts(), stopped)).await;
     let ended = ended.expect("an end");
@@ -120,7 +154,8 @@ async fn discord_out_of_reach_is_waited_for_and_can_be_stopped() {
     let mut config = stage.app.config.discord.clone();
     // Nothing listens there.
     config.connect_to = Some(([127, 0, 0, 1], 9).into());
-    let bot = Arc::new(Bot::new(&config, yuri::discord::client(&config).unwrap()));
+    let bot = another(&stage, &config);
+    stage.clock.advance(Duration::from_secs(5));
     let (stop, stopped) = watch::channel(false);
     let running = tokio::spawn(Arc::clone(&bot).run(stage.app.bot_parts(), stopped));
     tokio::time::sleep(Duration::from_millis(300)).await;

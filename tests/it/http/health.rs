@@ -1,5 +1,7 @@
 //! `/alive`, `/ready`, `/version`, and serving without Discord.
 
+use yuri::domain::guilds::Outage;
+
 use crate::support::{Answer, Setup, id};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -35,9 +37,12 @@ async fn with_a_token_that_discord_refuses_it_lives_but_is_not_ready() {
         .start()
         .await;
     let token = server.token(id("1")).await;
+    server
+        .until(|app| app.guilds.gateway().outage() == Outage::TokenRefused)
+        .await;
     let ready = Answer::of(server.get("/ready")).await;
     assert_eq!(ready.status, 503);
-    assert_eq!(ready.error(), "the bot is not connected to Discord");
+    assert_eq!(ready.error(), "Discord refuses the bot's token");
     assert_eq!(Answer::of(server.get("/alive")).await.status, 200);
     assert_eq!(token.get(&server, "/api/localsounds").await.status, 200);
     let logs = token.get(&server, "/api/logs/1").await;
