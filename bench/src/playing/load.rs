@@ -82,7 +82,7 @@ pub(crate) async fn measure(stage: &Stage, plan: &Plan, goals: &mut Goals) -> Re
             run(stage, plan, *who, guilds, &what, &mut results).await?;
         }
     }
-    for guilds in plan.guilds {
+    for guilds in plan.guilds.iter().copied() {
         run(stage, plan, Who::Yuri, guilds, &all, &mut results).await?;
     }
     print(&results);

@@ -72,6 +72,9 @@ struct Options {
     /// Seconds that each case of the section `load` is measured; with one guild twice that.
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=600))]
     window_s: u64,
+    /// Guilds at once for Yuri alone in the section `load`; may be given several times.
+    #[arg(long, default_values_t = [50, 200], value_parser = clap::value_parser!(u16).range(2..1000))]
+    guilds: Vec<u16>,
     /// Keep a core busy until standard input ends.
     #[arg(long, hide = true)]
     be_busy: bool,
@@ -86,7 +89,7 @@ struct Plan {
     cadence: Duration,
     window: Duration,
     /// Guilds at once, for Yuri alone and for all.
-    guilds: [usize; 2],
+    guilds: Vec<usize>,
     guilds_beside_peers: [usize; 2],
 }
 
@@ -97,7 +100,7 @@ impl Plan {
             fresh_starts: 5,
             cadence: Duration::from_secs(options.cadence_s),
             window: Duration::from_secs(options.window_s),
-            guilds: [50, 200],
+            guilds: options.guilds.iter().copied().map(usize::from).collect(),
             guilds_beside_peers: [1, 20],
         };
         if !options.quick {
@@ -108,7 +111,7 @@ impl Plan {
             fresh_starts: 1,
             cadence: full.cadence.min(Duration::from_secs(10)),
             window: full.window.min(Duration::from_secs(3)),
-            guilds: [5, 8],
+            guilds: vec![5, 8],
             guilds_beside_peers: [1, 3],
         }
     }

@@ -75,7 +75,8 @@ impl Stage {
         let fixtures = workspace().join("tests/fixtures/audio");
         let sounds = sounds::make(folder, &fixtures, clients.as_ref(), plan)?;
         let authority = folder.join("authority.pem");
-        let most_guilds = plan.guilds.into_iter().chain(plan.guilds_beside_peers);
+        let most_guilds = plan.guilds.iter().copied();
+        let most_guilds = most_guilds.chain(plan.guilds_beside_peers);
         let sim = Sim::start(Settings {
             world: cast::world(most_guilds.max().unwrap_or(1)),
             authority_path: Some(authority.clone()),
