@@ -25,6 +25,12 @@ pub enum Error {
     /// The thing's state does not allow this (409).
     #[error("{0}")]
     Conflict(String),
+    /// What was sent is more than is taken (413).
+    #[error("{0}")]
+    TooLarge(String),
+    /// What was sent is of no kind that is taken (415).
+    #[error("{0}")]
+    Unsupported(String),
     /// Too many requests; the next one is admitted after this long (429).
     #[error("rate limit exceed")]
     Limited(Duration),

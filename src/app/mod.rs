@@ -3,6 +3,7 @@
 
 mod keys;
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::discord::{self, Discord};
 use crate::domain::favourites::Favourites;
 use crate::domain::guilds::{Gateway, Guilds, Offline};
 use crate::domain::ingest::Ingest;
+use crate::domain::labels::Labels;
 use crate::domain::library::Library;
 use crate::domain::limits::Limits;
 use crate::domain::login::Login;
@@ -30,6 +32,7 @@ use crate::domain::session_starts::SessionStarts;
 use crate::domain::settings::Settings;
 use crate::domain::suggestions::Suggestions;
 use crate::domain::tokens::Tokens;
+use crate::domain::uploads::Uploads;
 use crate::domain::voice::{Mute, Voice};
 use crate::error::Error;
 use crate::secret::Secret;
@@ -40,6 +43,8 @@ const FLUSH_EVERY: Duration = Duration::from_secs(5);
 const FLUSH_PATIENCE: Duration = Duration::from_secs(10);
 /// After this many flushes idle limits are dropped: once a minute.
 const FLUSHES_PER_CLEANING: u32 = 12;
+/// After this many the bins of the guilds are looked through: once an hour.
+const FLUSHES_PER_PURGE: u32 = 720;
 
 /// A part could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +54,7 @@ pub enum BuildError {
     Database(#[from] OpenError),
     /// The keys or the caches in the data folder.
     #[error("cannot use the data folder {0}")]
-    DataDir(String, #[source] std::io::Error),
+    DataDir(String, #[source] io::Error),
     /// The client for Discord.
     #[error("cannot set up the connection to Discord")]
     Discord(#[source] Error),
@@ -85,6 +90,10 @@ pub struct App {
     pub favourites: Arc<Favourites>,
     /// What somebody may mean who has typed a part of a name.
     pub suggestions: Arc<Suggestions>,
+    /// The guilds' own sounds.
+    pub uploads: Arc<Uploads>,
+    /// What people say of sounds.
+    pub labels: Arc<Labels>,
     /// Key of the cookie that binds a login to its browser.
     pub cookie_key: Secret,
     play_log: PlayLog,
@@ -108,16 +117,16 @@ impl App {
         let discord = Discord::new(&config.discord)
             .map_err(BuildError::Discord)?
             .map(Arc::new);
-        let transcoder = Transcoder::new(audio::Settings {
-            cache_dir: config.data_dir.join("cache"),
-            cache_max_bytes: config.sounds.cache_max_bytes,
-            worker,
-            max_length: config.sounds.max_length,
-            target: Level::from_db(config.sounds.loudness_lufs),
-            clock: clock.clone(),
-        })
-        .map_err(data_dir)?;
-        let library = Library::open(config.sounds.dir.clone());
+        let limits = Limits::new(&config.limits, config.uploads.per_hour, &clock);
+        let limits = Arc::new(limits);
+        let collection = Collection::open(&config, &db, &clock, worker, &limits, discord.clone());
+        let Collection {
+            library,
+            labels,
+            favourites,
+            uploads,
+            transcoder,
+        } = collection.map_err(data_dir)?;
         let settings = Arc::new(Settings::new(db.clone()));
         let ingest = Arc::new(Ingest::new(
             Arc::clone(&library),
@@ -142,7 +151,7 @@ impl App {
         let tokens = Arc::new(Tokens::new(db.clone(), clock.clone()));
         let play_log = PlayLog::start(db.clone());
         let login = Login::new(
-            discord,
+            discord.clone(),
             Arc::clone(&guilds),
             Arc::clone(&tokens),
             db.clone(),
@@ -151,21 +160,19 @@ impl App {
         let player = Arc::new(Player::new(
             Arc::clone(&guilds),
             Arc::clone(&library),
-            transcoder,
+            Arc::clone(&labels),
+            transcoder.clone(),
             Arc::clone(&settings),
             voice,
             config.discord.voice_settle,
             play_log.clone(),
             clock.clone(),
         ));
-        let favourites = Arc::new(Favourites::new(db.clone(), Arc::clone(&library)));
         let suggestions = Arc::new(Suggestions::new(
             Arc::clone(&library),
             Arc::clone(&favourites),
             play_log.clone(),
         ));
-        let limits = Limits::new(config.limits.burst, config.limits.refill, &clock);
-        let limits = Arc::new(limits);
         let occasions = Arc::new(Occasions::new(
             db.clone(),
             Arc::clone(&library),
@@ -189,6 +196,8 @@ impl App {
             occasions,
             favourites,
             suggestions,
+            uploads,
+            labels,
             cookie_key,
             play_log,
             bot,
@@ -209,6 +218,8 @@ impl App {
             occasions: Arc::clone(&self.occasions),
             favourites: Arc::clone(&self.favourites),
             suggestions: Arc::clone(&self.suggestions),
+            uploads: Arc::clone(&self.uploads),
+            labels: Arc::clone(&self.labels),
             limits: Arc::clone(&self.limits),
             db: self.db.clone(),
         }
@@ -252,6 +263,11 @@ impl App {
             if flushes.is_multiple_of(FLUSHES_PER_CLEANING) {
                 self.limits.drop_idle();
             }
+            if flushes % FLUSHES_PER_PURGE == 1
+                && let Err(error) = self.uploads.purge().await
+            {
+                tracing::error!(?error, "deleted sounds were not removed, trying again");
+            }
         }
     }
 }
@@ -276,6 +292,57 @@ fn build_bot(
         clock.clone(),
     );
     Ok(Some(Arc::new(bot)))
+}
+
+/// The sounds and what is known of them.
+struct Collection {
+    library: Arc<Library>,
+    labels: Arc<Labels>,
+    favourites: Arc<Favourites>,
+    uploads: Arc<Uploads>,
+    transcoder: Transcoder,
+}
+
+impl Collection {
+    fn open(
+        config: &Config,
+        db: &Db,
+        clock: &Clock,
+        worker: PathBuf,
+        limits: &Arc<Limits>,
+        discord: Option<Arc<Discord>>,
+    ) -> io::Result<Self> {
+        let transcoder = Transcoder::new(audio::Settings {
+            cache_dir: config.data_dir.join("cache"),
+            cache_max_bytes: config.sounds.cache_max_bytes,
+            worker,
+            max_length: config.sounds.max_length,
+            target: Level::from_db(config.sounds.loudness_lufs),
+            clock: clock.clone(),
+        })?;
+        let library = Library::open(config.sounds.dir.clone());
+        let labels = Arc::new(Labels::open(db.clone()).map_err(io::Error::other)?);
+        let favourites = Arc::new(Favourites::new(db.clone(), Arc::clone(&library)));
+        let uploads = Uploads::open(
+            config.data_dir.join("sounds"),
+            config.uploads.clone(),
+            Arc::clone(&library),
+            Arc::clone(&labels),
+            Arc::clone(&favourites),
+            transcoder.clone(),
+            Arc::clone(limits),
+            discord,
+            db.clone(),
+            clock.clone(),
+        )?;
+        Ok(Self {
+            library,
+            labels,
+            favourites,
+            uploads: Arc::new(uploads),
+            transcoder,
+        })
+    }
 }
 
 /// A started server.

@@ -77,6 +77,21 @@ pub(super) fn sniff(bytes: &mut [u8]) -> Result<Container, Reason> {
     }
 }
 
+/// What files that begin like this are usually called at the end. Whether it is one is for
+/// [`sniff`] to say.
+pub fn usual_extension(head: &[u8]) -> &'static str {
+    match head {
+        [b'R', b'I', b'F', b'F', ..] => "wav",
+        [b'O', b'g', b'g', b'S', ..] => "ogg",
+        [b'f', b'L', b'a', b'C', ..] => "flac",
+        [0x1a, 0x45, 0xdf, 0xa3, ..] => "webm",
+        head if mp4::is_mp4(head) => "m4a",
+        // ADTS; MPEG audio has another layer in these bits.
+        [0xff, second, ..] if second & 0xf6 == 0xf0 => "aac",
+        _ => "mp3",
+    }
+}
+
 /// Walks the chunks of a WAVE file up to its samples.
 fn check_wav(bytes: &mut [u8]) -> Result<(), Reason> {
     const HEADER_BYTES: usize = 8;

@@ -29,6 +29,7 @@ mod transcoder;
 mod worker;
 
 pub use cache::RECIPE;
+pub use container::usual_extension;
 pub use facts::{Facts, Level, PEAK_MAX_DBTP, WAVEFORM_POINTS};
 pub use original::{Examined, Hash, Original, Stamp};
 pub use reason::Reason;

@@ -22,6 +22,7 @@ use crate::db::Db;
 use crate::discord::Discord;
 use crate::domain::favourites::Favourites;
 use crate::domain::guilds::{Gateway, Outage};
+use crate::domain::labels::Labels;
 use crate::domain::library::Library;
 use crate::domain::limits::Limits;
 use crate::domain::occasions::Occasions;
@@ -29,6 +30,7 @@ use crate::domain::player::Player;
 use crate::domain::session_starts::SessionStarts;
 use crate::domain::settings::Settings;
 use crate::domain::suggestions::Suggestions;
+use crate::domain::uploads::Uploads;
 use crate::domain::voice::Voice;
 use crate::secret::Secret;
 use directory::Directory;
@@ -78,6 +80,10 @@ pub struct Parts {
     pub favourites: Arc<Favourites>,
     /// What somebody may mean who has typed a part of a name.
     pub suggestions: Arc<Suggestions>,
+    /// The guilds' own sounds.
+    pub uploads: Arc<Uploads>,
+    /// What people say of sounds.
+    pub labels: Arc<Labels>,
     /// What members may ask for, by commands and otherwise.
     pub limits: Arc<Limits>,
     /// Rows.

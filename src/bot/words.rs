@@ -85,6 +85,7 @@ const GERMAN: &[(&str, &str)] = &[
         "muting and unmuting plays nothing from now on",
         "wenn du dich kurz stummschaltest, spielt ab jetzt nichts",
     ),
+    ("no sound has this tag", "kein Sound hat dieses Stichwort"),
     (
         "nothing announces you from now on",
         "ab jetzt kündigt dich nichts an",
@@ -124,7 +125,15 @@ const GERMAN: &[(&str, &str)] = &[
         "the queue is full, try again later",
         "die Warteschlange ist voll, versuch es später noch einmal",
     ),
+    (
+        "the server's disk is full",
+        "die Festplatte des Servers ist voll",
+    ),
     ("there are no sounds yet", "es gibt noch keine Sounds"),
+    (
+        "there is no file on this message",
+        "an dieser Nachricht hängt keine Datei",
+    ),
     ("there is no page {}", "es gibt keine Seite {}"),
     ("there is no sound like {}", "es gibt keinen Sound wie {}"),
     (
@@ -183,6 +192,10 @@ const GERMAN: &[(&str, &str)] = &[
     ("⏭ skipped", "⏭ übersprungen"),
     ("⏳ **{}**, {} before it", "⏳ **{}**, {} davor"),
     ("⏹ stopped", "⏹ gestoppt"),
+    (
+        "⭐ **{}** is a sound of this server now",
+        "⭐ **{}** ist jetzt ein Sound dieses Servers",
+    ),
     (
         "⭐ **{}** is one of your favourites now",
         "⭐ **{}** ist jetzt einer deiner Favoriten",

@@ -68,3 +68,22 @@ pub fn delete(
     let row = favourites::table.find((user.to_db(), guild, sound));
     Ok(diesel::delete(row).execute(conn)? > 0)
 }
+
+/// A guild's own sound has another name: it stays whoever's favourite it was. Run inside
+/// [`super::Db::write`].
+///
+/// # Errors
+/// The database's.
+pub fn rename(conn: &mut AnyConnection, guild: GuildId, old: &str, new: &str) -> QueryResult<()> {
+    let guild = guild.to_db();
+    // Left over from one that had the name before.
+    let taken = favourites::table
+        .filter(favourites::guild_id.eq(guild))
+        .filter(favourites::sound.eq(new));
+    diesel::delete(taken).execute(conn)?;
+    let rows = favourites::table
+        .filter(favourites::guild_id.eq(guild))
+        .filter(favourites::sound.eq(old));
+    let renamed = diesel::update(rows).set(favourites::sound.eq(new));
+    renamed.execute(conn).map(drop)
+}

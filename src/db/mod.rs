@@ -3,11 +3,13 @@
 
 mod connection;
 pub mod favourites;
+pub mod guild_sounds;
 pub mod guilds;
 pub mod plays;
 mod schema;
 pub mod session_starts;
 pub mod sound_files;
+pub mod sound_labels;
 pub mod tokens;
 pub mod user_sounds;
 pub mod users;
@@ -121,16 +123,24 @@ impl Db {
         &self,
         query: impl FnOnce(&mut AnyConnection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
-        let pool = self.pool.clone();
-        spawn_blocking(move || {
-            let mut conn = pool.get().map_err(|error| {
-                tracing::error!(%error, "no database connection");
-                UNAVAILABLE
-            })?;
-            query(&mut conn).map_err(failure)
-        })
-        .await
-        .map_err(Error::internal)?
+        let db = self.clone();
+        let run = spawn_blocking(move || db.run_blocking(query));
+        run.await.map_err(Error::internal)?
+    }
+
+    /// The same on this thread, which may wait: while the server is built.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_blocking<T>(
+        &self,
+        query: impl FnOnce(&mut AnyConnection) -> QueryResult<T>,
+    ) -> Result<T, Error> {
+        let mut conn = self.pool.get().map_err(|error| {
+            tracing::error!(%error, "no database connection");
+            UNAVAILABLE
+        })?;
+        query(&mut conn).map_err(failure)
     }
 
     /// Runs changes in one transaction; all of them count or none does.

@@ -207,3 +207,45 @@ diesel::table! {
         sound -> Text,
     }
 }
+
+diesel::table! {
+    /// Sounds that belong to one guild each.
+    guild_sounds (id) {
+        /// Number of the sound.
+        id -> BigInt,
+        /// The guild.
+        guild_id -> BigInt,
+        /// Its name without its extension.
+        name -> Text,
+        /// The same in lower case.
+        name_key -> Text,
+        /// What its file is called at the end.
+        extension -> Text,
+        /// The file's name in the guild's folder.
+        file -> Text,
+        /// Its size.
+        size_bytes -> BigInt,
+        /// SHA-256 of its content.
+        hash -> Binary,
+        /// Who brought it.
+        uploader_id -> Nullable<BigInt>,
+        /// When.
+        created_ms -> BigInt,
+        /// Since when it is in the bin.
+        deleted_ms -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    /// What people say of sounds.
+    sound_labels (guild_id, sound) {
+        /// Whose own sound it is; 0: the operator's.
+        guild_id -> BigInt,
+        /// Its name without its extension.
+        sound -> Text,
+        /// One a line, in byte order.
+        tags -> Text,
+        /// One, or none.
+        category -> Nullable<Text>,
+    }
+}

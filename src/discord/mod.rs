@@ -1,6 +1,7 @@
 //! We call Discord over HTTP: one client with bounds on time and size. `domain` and
 //! `bot` call it; what Discord sends to us comes in through `bot`.
 
+pub mod files;
 pub mod gateway;
 pub mod oauth;
 pub mod rest;
@@ -35,6 +36,8 @@ pub struct Discord {
     rest_url: String,
     /// What the addresses of pages begin with that browsers are sent to.
     page_url: String,
+    /// Whether this is the real Discord.
+    is_real: bool,
     bot_token: Secret,
     client_id: String,
     client_secret: Secret,
@@ -57,6 +60,7 @@ impl Discord {
             http: client(config)?,
             rest_url: config.rest_url().to_owned(),
             page_url: config.api_url.clone(),
+            is_real: config.is_real(),
             bot_token: bot_token.clone(),
             client_id: client_id.clone(),
             client_secret: client_secret.clone(),

@@ -137,6 +137,12 @@ impl Favourites {
         Ok(found.collect())
     }
 
+    /// Rows have been changed by somebody else: nothing that is remembered counts any more.
+    pub(super) async fn forget(&self) {
+        let _one_at_a_time = self.remembering.lock().await;
+        self.known.invalidate_all();
+    }
+
     async fn remember(
         &self,
         user: UserId,

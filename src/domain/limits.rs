@@ -16,10 +16,13 @@ use governor::{NotUntil, Quota, RateLimiter};
 use moka::sync::Cache;
 
 use crate::clock::Clock;
+use crate::config;
 use crate::ids::UserId;
 
 /// Most keys of one limiter; beyond them the unknown ones share one bucket.
 const KEYS_MAX: usize = 100_000;
+
+const HOUR: Duration = Duration::from_hours(1);
 
 /// Most addresses that are kept out at once.
 const BLOCKED_MAX: u64 = 100_000;
@@ -62,22 +65,29 @@ pub struct Limits {
     /// often.
     blocked: Cache<AddressKey, Duration>,
     oauth: Keyed<AddressKey>,
+    uploads: Keyed<UserId>,
     clock: Clock,
 }
 
 impl Limits {
-    /// The per-user bucket as configured, the others as `docs/api.md` has them.
-    pub fn new(burst: NonZeroU32, refill: Duration, clock: &Clock) -> Self {
+    /// The per-user buckets as configured, the others as `docs/api.md` has them.
+    pub fn new(config: &config::Limits, uploads_per_hour: NonZeroU32, clock: &Clock) -> Self {
         let fixed = |burst: u32, refill_ms: u64| {
             let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
             Keyed::new(burst, Duration::from_millis(refill_ms), clock, KEYS_MAX)
         };
         Self {
-            users: Keyed::new(burst, refill, clock, KEYS_MAX),
+            users: Keyed::new(config.burst, config.refill, clock, KEYS_MAX),
             strangers: fixed(60, 100),
             failures: fixed(10, 60_000),
             blocked: Cache::new(BLOCKED_MAX),
             oauth: fixed(10, 6_000),
+            uploads: Keyed::new(
+                uploads_per_hour,
+                HOUR / uploads_per_hour.get(),
+                clock,
+                KEYS_MAX,
+            ),
             clock: clock.clone(),
         }
     }
@@ -133,12 +143,21 @@ impl Limits {
         self.oauth.check(&address.into())
     }
 
+    /// Counts a sound that somebody brings in.
+    ///
+    /// # Errors
+    /// When they have brought too many.
+    pub fn charge_upload(&self, user: UserId) -> Result<(), Refused> {
+        self.uploads.check(&user)
+    }
+
     /// Drops the keys whose buckets are full again. Called once a minute.
     pub fn drop_idle(&self) {
         self.users.drop_idle();
         self.strangers.drop_idle();
         self.failures.drop_idle();
         self.oauth.drop_idle();
+        self.uploads.drop_idle();
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod favourites;
 pub mod guilds;
 pub mod ingest;
+pub mod labels;
 pub mod library;
 pub mod limits;
 pub mod login;
@@ -14,4 +15,5 @@ pub mod session_starts;
 pub mod settings;
 pub mod suggestions;
 pub mod tokens;
+pub mod uploads;
 pub mod voice;

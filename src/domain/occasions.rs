@@ -234,7 +234,7 @@ impl Occasions {
         };
         let played = match choice {
             Choice::Sound(sound) => self.player.play(asker, change.user_tag, &sound).await,
-            _ => self.player.play_random(asker, change.user_tag).await,
+            _ => self.player.play_random(asker, change.user_tag, None).await,
         };
         played.map(drop)
     }

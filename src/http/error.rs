@@ -51,6 +51,8 @@ fn status(error: &Error) -> Status {
         Error::Forbidden(_) => Status::Forbidden,
         Error::NotFound(_) => Status::NotFound,
         Error::Conflict(_) => Status::Conflict,
+        Error::TooLarge(_) => Status::PayloadTooLarge,
+        Error::Unsupported(_) => Status::UnsupportedMediaType,
         Error::Limited(_) => Status::TooManyRequests,
         Error::Upstream(..) => Status::BadGateway,
         Error::Unavailable(_) => Status::ServiceUnavailable,

@@ -21,5 +21,6 @@ mod cli;
 mod config;
 mod db;
 mod http;
+mod library;
 mod seed004;
 mod tidy;

@@ -191,7 +191,7 @@ async fn act(
     let tag = super::tag_of(&press.user);
     let player = &data.player;
     match button {
-        RANDOM => player.play_random(asker, tag).await.map(drop),
+        RANDOM => player.play_random(asker, tag, None).await.map(drop),
         STOP => player.stop(&asker).await.map(drop),
         button => match button.strip_prefix(PLAY) {
             Some(sound) => player.play(asker, tag, sound).await.map(drop),

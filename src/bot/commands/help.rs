@@ -22,7 +22,10 @@ pub(super) async fn help(ctx: Context<'_>) -> Result<(), Failed> {
 /// Every command with what it does.
 pub(super) fn overview(ctx: FrameworkContext<'_, Data, Failed>, language: Language) -> Said {
     let name = ctx.serenity_context.cache.current_user().name.clone();
-    let lines = ctx.options.commands.iter().map(|command| {
+    // Those of menus are not typed.
+    let typed = ctx.options.commands.iter();
+    let typed = typed.filter(|command| command.slash_action.is_some());
+    let lines = typed.map(|command| {
         let translated = command.description_localizations.iter();
         let what = translated
             .filter(|(locale, _)| locale.as_ref() == language.code())

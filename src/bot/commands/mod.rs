@@ -1,6 +1,7 @@
 //! The commands, by slash, by mention and by button. poise parses and dispatches; each one asks the
 //! domain and says what came of it: to the member who used it alone, where Discord can do that.
 
+mod add;
 mod board;
 mod help;
 mod look;
@@ -105,6 +106,7 @@ pub(super) fn declarations() -> Vec<CreateCommand> {
 fn commands() -> Vec<poise::Command<Data, serenity::Error>> {
     let mut commands = play::commands();
     commands.push(board::board());
+    commands.push(add::add_to_soundboard());
     commands.extend(look::commands());
     commands.extend(own::commands());
     commands.push(settings::settings());
@@ -147,6 +149,24 @@ async fn suggest_to_play(ctx: Context<'_>, partial: &str) -> CreateAutocompleteR
         }
     });
     suggest(ctx, partial).await
+}
+
+/// Tags for what has been typed so far, those that most sounds have first.
+async fn suggest_tag(ctx: Context<'_>, partial: &str) -> CreateAutocompleteResponse {
+    let Some(guild) = ctx.guild_id().and_then(from_discord) else {
+        return CreateAutocompleteResponse::new();
+    };
+    let data = ctx.data();
+    let typed = partial.to_lowercase();
+    let counts = data.labels.count_tags(&data.library.list_in(guild));
+    let mut tags: Vec<_> = counts
+        .into_iter()
+        .filter(|(tag, _)| tag.contains(&typed))
+        .collect();
+    tags.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let choices = tags.into_iter().take(CHOICES_MAX);
+    let choices = choices.map(|(tag, _)| AutocompleteChoice::from(tag));
+    CreateAutocompleteResponse::new().set_choices(choices.collect())
 }
 
 /// Says that an answer will come, since joining takes longer than Discord waits for a first one.
@@ -385,6 +405,7 @@ mod tests {
             "join",
             "leave",
             "board",
+            add::ADD,
             "queue",
             "search",
             "list",

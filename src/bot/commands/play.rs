@@ -2,7 +2,9 @@
 
 use serenity::Error as Failed;
 
-use super::{Context, Data, Said, acknowledge, asker, escape, say, suggest_to_play, tag};
+use super::{
+    Context, Data, Said, acknowledge, asker, escape, say, suggest_tag, suggest_to_play, tag,
+};
 use crate::domain::player::{Asker, Play};
 use crate::domain::settings::Volume;
 use crate::error::Error;
@@ -42,10 +44,19 @@ async fn play(
     guild_only,
     description_localized("de", "Spielt irgendeinen Sound in deinem Sprachkanal")
 )]
-async fn random(ctx: Context<'_>) -> Result<(), Failed> {
+async fn random(
+    ctx: Context<'_>,
+    #[rename = "tag"]
+    #[description = "Only sounds with this tag"]
+    #[description_localized("de", "Nur Sounds mit diesem Stichwort")]
+    #[autocomplete = "suggest_tag"]
+    #[rest]
+    wanted: Option<String>,
+) -> Result<(), Failed> {
     let player = &ctx.data().player;
     answer(&ctx, |asker| async move {
-        let play = player.play_random(asker, tag(&ctx)).await?;
+        let play = player.play_random(asker, tag(&ctx), wanted.as_deref());
+        let play = play.await?;
         Ok(started(&play))
     })
     .await

@@ -20,6 +20,7 @@ use crate::audio::{Prepared, Transcoder};
 use crate::clock::Clock;
 use crate::discord::rest::Member;
 use crate::domain::guilds::{Guilds, MissingRight};
+use crate::domain::labels::Labels;
 use crate::domain::library::{Library, Sound};
 use crate::domain::play_log::PlayLog;
 use crate::domain::settings::{GuildSettings, Settings, Volume};
@@ -60,6 +61,7 @@ pub struct Play {
 /// The players of all guilds.
 pub struct Player {
     library: Arc<Library>,
+    labels: Arc<Labels>,
     transcoder: Transcoder,
     settings: Arc<Settings>,
     parts: Arc<Parts>,
@@ -77,6 +79,7 @@ impl Player {
     pub fn new(
         guilds: Arc<Guilds>,
         library: Arc<Library>,
+        labels: Arc<Labels>,
         transcoder: Transcoder,
         settings: Arc<Settings>,
         voice: Arc<dyn Voice>,
@@ -93,6 +96,7 @@ impl Player {
         };
         Self {
             library,
+            labels,
             transcoder,
             settings,
             parts: Arc::new(parts),
@@ -122,11 +126,17 @@ impl Player {
             .await
     }
 
-    /// Plays any sound that can be played, seldom one of those that were played last in the guild.
+    /// Plays any sound that can be played, seldom one of those that were played last in the guild;
+    /// with a tag, any that has it.
     ///
     /// # Errors
     /// As for [`play`](Self::play); 404 where there are no sounds.
-    pub async fn play_random(&self, asker: Asker, user_tag: String) -> Result<Play, Error> {
+    pub async fn play_random(
+        &self,
+        asker: Asker,
+        user_tag: String,
+        tag: Option<&str>,
+    ) -> Result<Play, Error> {
         let (settings, channel) = self.check_play(&asker).await?;
         self.check_bot_rights(asker.guild, channel)?;
         let guild = asker.guild;
@@ -134,6 +144,12 @@ impl Player {
         let recent: Vec<String> = recent.into_iter().map(|play| play.sound).collect();
         let transcoder = self.transcoder_for(&settings);
         let mut sounds = self.library.list_in(guild);
+        if let Some(tag) = tag {
+            self.labels.retain_tagged(&mut sounds, tag);
+            if sounds.is_empty() {
+                return Err(Error::NotFound("no sound has this tag"));
+            }
+        }
         loop {
             let picked = random::pick(&sounds, &recent);
             let place = picked.ok_or(Error::NotFound("there are no sounds yet"))?;

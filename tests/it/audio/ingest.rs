@@ -3,38 +3,18 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
-use tempfile::TempDir;
-use yuri::app::{App, Running};
 use yuri::audio::{Facts, Level, Reason};
-use yuri::clock::Clock;
-use yuri::config::Config;
 use yuri::db::sound_files;
 use yuri::domain::settings::GuildSettings;
 use yuri::ids::GuildId;
 
 use super::vectors::flac_bomb;
 use super::{fixture, until, worker};
-
-/// What outlives a process: the folders of sounds and of data.
-struct House(TempDir);
-
-/// A process.
-struct Process {
-    app: Arc<App>,
-    clock: Clock,
-    running: Running,
-}
+use crate::support::house::{House, Process};
 
 impl House {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join("sounds")).unwrap();
-        Self(folder)
-    }
-
     fn sounds(&self) -> PathBuf {
         self.0.path().join("sounds")
     }
@@ -57,32 +37,6 @@ impl House {
 
     fn prepared(&self) -> usize {
         fs::read_dir(self.cache()).map_or(0, Iterator::count)
-    }
-
-    fn start(&self) -> Process {
-        self.start_with(&worker(), &[])
-    }
-
-    fn start_with(&self, worker: &Path, settings: &[(&str, &str)]) -> Process {
-        let path = |name: &str| self.0.path().join(name).display().to_string();
-        let ours = [
-            ("YURI_DATA_DIR", path("data")),
-            ("YURI_SOUNDS__DIR", path("sounds")),
-        ];
-        let settings = settings
-            .iter()
-            .map(|(key, value)| (*key, (*value).to_owned()));
-        let environment = ours.into_iter().chain(settings);
-        let environment = environment.map(|(key, value)| (key.to_owned(), value));
-        let config = Config::load(self.0.path(), environment).unwrap();
-        let clock = Clock::manual(0);
-        let app = App::build(config, clock.clone(), worker.to_owned()).unwrap();
-        let running = app.start();
-        Process {
-            app,
-            clock,
-            running,
-        }
     }
 }
 
@@ -111,14 +65,6 @@ impl Process {
         rows.iter()
             .map(|row| (name(&row.path), row.reason))
             .collect()
-    }
-
-    /// Ends it; the database is free then.
-    async fn stop(self) {
-        self.running.stop().await;
-        let lock = self.app.config.data_dir.join("yuri.sqlite3.lock");
-        drop(self.app);
-        until(|| fs::File::open(&lock).unwrap().try_lock().is_ok()).await;
     }
 }
 

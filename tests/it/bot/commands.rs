@@ -74,6 +74,7 @@ async fn commands_are_declared_and_complete_names() {
         .map(|command| command["name"].clone())
         .collect();
     let expected = [
+        "Add to soundboard",
         "bind",
         "board",
         "entrance",
@@ -94,9 +95,9 @@ async fn commands_are_declared_and_complete_names() {
         "volume",
     ];
     assert_eq!(names, expected);
-    assert_eq!(commands[9]["options"][0]["name"], "sound");
-    assert_eq!(commands[9]["options"][0]["autocomplete"], true);
-    for command in &commands {
+    assert_eq!(commands[10]["options"][0]["name"], "sound");
+    assert_eq!(commands[10]["options"][0]["autocomplete"], true);
+    for command in &commands[1..] {
         assert!(
             command["description_localizations"]["de"].is_string(),
             "{command}"

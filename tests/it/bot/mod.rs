@@ -1,5 +1,6 @@
 //! The bot in a simulated Discord: what members of a guild read and hear.
 
+mod add;
 mod board;
 mod commands;
 mod connection;

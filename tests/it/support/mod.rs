@@ -3,6 +3,7 @@
 
 pub mod browser;
 pub mod child;
+pub mod house;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,491 @@
+//! The guilds' own sounds: how they come in, change and go. Commands and routes bring them; the
+//! [`Library`] holds what can be played. Who may do it is checked by the caller, how much by this.
+//!
+//! A file is written beside the others, made durable, named, and then gets its row: a crash leaves
+//! no half sound, and no row without a file.
+
+mod incoming;
+mod names;
+mod store;
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
+
+use crate::audio::{Examined, Original, Reason, Stamp, Transcoder, usual_extension};
+use crate::clock::Clock;
+use crate::config;
+use crate::db::guild_sounds::{self, GuildSound, NewGuildSound};
+use crate::db::{Db, favourites, sound_labels};
+use crate::discord::Discord;
+use crate::domain::favourites::Favourites;
+use crate::domain::labels::Labels;
+use crate::domain::library::{Library, Shelf, Sound};
+use crate::domain::limits::Limits;
+use crate::error::Error;
+use crate::ids::{GuildId, UserId};
+pub use incoming::Incoming;
+use incoming::write_failed;
+use store::Store;
+
+/// How much of a file is enough to see what it is.
+const HEAD_BYTES: u64 = 16;
+/// Numbers that are tried for a name that is taken.
+const NUMBERS_MAX: usize = 100;
+
+/// What a sound is to be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted<'a> {
+    /// As somebody has chosen; another may not have the name.
+    Name(&'a str),
+    /// After its file, with a number where the name is taken.
+    After(&'a str),
+}
+
+/// A sound in the bin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deleted {
+    /// Its number, by which it is restored.
+    pub id: i64,
+    /// Its name without its extension.
+    pub name: String,
+    /// Who brought it, where that is known.
+    pub uploader: Option<UserId>,
+    /// Since when it is there, in Unix milliseconds.
+    pub deleted_ms: i64,
+}
+
+/// The guilds' own sounds.
+pub struct Uploads {
+    store: Arc<Store>,
+    rules: config::Uploads,
+    library: Arc<Library>,
+    labels: Arc<Labels>,
+    favourites: Arc<Favourites>,
+    transcoder: Transcoder,
+    limits: Arc<Limits>,
+    discord: Option<Arc<Discord>>,
+    db: Db,
+    clock: Clock,
+    /// Held from reading what a guild has to changing it.
+    changing: Mutex<()>,
+}
+
+impl Uploads {
+    /// Reads what there is, puts it into the library, and removes what an earlier process left
+    /// unfinished in the folder. Blocks.
+    ///
+    /// # Errors
+    /// When the folder cannot be made, or the database cannot be read.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a part of its own, named in `app`"
+    )]
+    pub fn open(
+        dir: PathBuf,
+        rules: config::Uploads,
+        library: Arc<Library>,
+        labels: Arc<Labels>,
+        favourites: Arc<Favourites>,
+        transcoder: Transcoder,
+        limits: Arc<Limits>,
+        discord: Option<Arc<Discord>>,
+        db: Db,
+        clock: Clock,
+    ) -> io::Result<Self> {
+        let rows = db.run_blocking(guild_sounds::list_all);
+        let rows = rows.map_err(io::Error::other)?;
+        let store = Store::open(dir)?;
+        let path = |row: &GuildSound| store.path(row.guild(), &row.file);
+        let known: HashSet<PathBuf> = rows.iter().map(path).collect();
+        if let Some(before) = SystemTime::now().checked_sub(rules.keep_deleted) {
+            store.sweep(&known, before);
+        }
+        let kept = rows.iter().filter(|row| row.deleted_ms.is_none());
+        let mut guilds: HashMap<GuildId, Vec<Arc<Sound>>> = HashMap::new();
+        for row in kept {
+            match sound(row, &path(row)) {
+                Ok(sound) => guilds.entry(row.guild()).or_default().push(Arc::new(sound)),
+                Err(error) => {
+                    tracing::warn!(%error, sound = row.name, "a sound's file cannot be read");
+                }
+            }
+        }
+        for (guild, sounds) in guilds {
+            library.put(guild, sounds);
+        }
+        Ok(Self {
+            store: Arc::new(store),
+            rules,
+            library,
+            labels,
+            favourites,
+            transcoder,
+            limits,
+            discord,
+            db,
+            clock,
+            changing: Mutex::default(),
+        })
+    }
+
+    /// Begins to bring a sound into a guild, which counts against the member's hour.
+    ///
+    /// # Errors
+    /// 429 after too many in an hour, 409 where the guild has as many as it may, 507 when the disk
+    /// is nearly full.
+    pub async fn begin(&self, guild: GuildId, uploader: UserId) -> Result<Incoming, Error> {
+        self.check_room(guild, 0)?;
+        let charged = self.limits.charge_upload(uploader);
+        charged.map_err(|refused| Error::Limited(refused.0))?;
+        let path = self.store.incoming();
+        Incoming::create(guild, Some(uploader), path, self.rules.max_bytes).await
+    }
+
+    /// Brings a file in that Discord keeps, named after itself.
+    ///
+    /// # Errors
+    /// As for [`begin`](Self::begin) and [`finish`](Self::finish); 502 and 504 for Discord's
+    /// failures, 400 for an address that is none of Discord's.
+    pub async fn fetch(
+        &self,
+        guild: GuildId,
+        uploader: UserId,
+        file_name: &str,
+        address: &str,
+    ) -> Result<Arc<Sound>, Error> {
+        let discord = self.discord.as_ref().ok_or(Error::NOT_A_MEMBER)?;
+        let mut incoming = self.begin(guild, uploader).await?;
+        let mut download = discord.download(address).await?;
+        while let Some(chunk) = download.chunk().await? {
+            incoming.write(&chunk).await?;
+        }
+        self.finish(incoming, Wanted::After(file_name)).await
+    }
+
+    /// Ends bringing a sound in: it is decoded, and from then on it can be played.
+    ///
+    /// # Errors
+    /// 400 for a name that sounds cannot have, 409 for one that is taken, for a content that the
+    /// guild has already and for more than it may have; 413 when it is too long, 415 with the
+    /// reason when it cannot be played, 507 when the disk is full. Nothing is left of it then.
+    pub async fn finish(
+        &self,
+        mut incoming: Incoming,
+        wanted: Wanted<'_>,
+    ) -> Result<Arc<Sound>, Error> {
+        let name = match wanted {
+            Wanted::Name(name) => names::check(name)?,
+            Wanted::After(file) => names::of_file(file),
+        };
+        incoming.flush().await?;
+        let (examined, extension) = self.examine(&incoming.path).await?;
+        let hash = examined.hash.ok_or(Error::BAD_REQUEST)?;
+
+        let guild = incoming.guild;
+        let _one_at_a_time = self.changing.lock().await;
+        self.check_room(guild, incoming.bytes)?;
+        let own = self.library.list_own(guild);
+        let find = move |conn: &mut _| guild_sounds::find_name(conn, guild, &hash);
+        if let Some(same) = self.db.run(find).await? {
+            let text = format!("this sound is here already, it is called {same}");
+            return Err(Error::Conflict(text));
+        }
+        let name = free_name(&own, name, wanted)?;
+        let new = NewGuildSound {
+            guild,
+            name,
+            extension: extension.to_owned(),
+            file: format!("{:016x}.{extension}", rand::random::<u64>()),
+            size_bytes: i64::try_from(incoming.bytes).unwrap_or(i64::MAX),
+            hash: hash.to_vec(),
+            uploader: incoming.uploader,
+            created_ms: self.clock.now_ms(),
+        };
+        let sound = self.keep(&incoming, new, examined).await?;
+        self.show(guild, own, Some(Arc::clone(&sound)));
+        tracing::info!(guild.id = %guild, sound = sound.name, "a sound was added");
+        Ok(sound)
+    }
+
+    /// Puts one of a guild's own sounds into the bin.
+    ///
+    /// # Errors
+    /// 404 when it is not there any more; the database's.
+    pub async fn delete(&self, sound: &Sound) -> Result<(), Error> {
+        let (guild, id) = owned(sound)?;
+        let _one_at_a_time = self.changing.lock().await;
+        let mut own = self.library.list_own(guild);
+        let place = own.iter().position(|it| it.shelf == sound.shelf);
+        own.swap_remove(place.ok_or(NOT_FOUND)?);
+        let now = Some(self.clock.now_ms());
+        let write = move |conn: &mut _| guild_sounds::set_deleted(conn, id, now);
+        self.db.write(write).await?;
+        self.show(guild, own, None);
+        tracing::info!(guild.id = %guild, sound = sound.name, "a sound was deleted");
+        Ok(())
+    }
+
+    /// What a guild has in its bin, what went there last first.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn list_deleted(&self, guild: GuildId) -> Result<Vec<Deleted>, Error> {
+        let rows = self
+            .db
+            .run(move |conn| guild_sounds::list_deleted(conn, guild));
+        let rows = rows.await?.into_iter();
+        let deleted = rows.filter_map(|row| {
+            Some(Deleted {
+                id: row.id,
+                uploader: row.uploader(),
+                deleted_ms: row.deleted_ms?,
+                name: row.name,
+            })
+        });
+        Ok(deleted.collect())
+    }
+
+    /// Takes a sound out of a guild's bin.
+    ///
+    /// # Errors
+    /// 404 when it is not there, or its file is gone; 409 when another has its name by now, or
+    /// when the guild has as many as it may.
+    pub async fn restore(&self, guild: GuildId, id: i64) -> Result<Arc<Sound>, Error> {
+        let _one_at_a_time = self.changing.lock().await;
+        let rows = self
+            .db
+            .run(move |conn| guild_sounds::list_deleted(conn, guild));
+        let row = rows.await?.into_iter().find(|row| row.id == id);
+        let row = row.ok_or(NOT_FOUND)?;
+        let own = self.library.list_own(guild);
+        self.check_room(guild, u64::try_from(row.size_bytes).unwrap_or(0))?;
+        free_name(&own, row.name.clone(), Wanted::Name(&row.name))?;
+        let path = self.store.path(guild, &row.file);
+        let restored = sound(&row, &path);
+        let restored = restored.map_err(|_| Error::NotFound("the file of this sound is gone"))?;
+        let write = move |conn: &mut _| guild_sounds::set_deleted(conn, id, None);
+        self.db.write(write).await?;
+        let restored = Arc::new(restored);
+        self.show(guild, own, Some(Arc::clone(&restored)));
+        Ok(restored)
+    }
+
+    /// Gives one of a guild's own sounds another name; what was said of it goes along.
+    ///
+    /// # Errors
+    /// 400 for a name that sounds cannot have, 404 when it is not there any more, 409 when the
+    /// name is taken; the database's. Nothing has changed then.
+    pub async fn rename(&self, sound: &Sound, name: &str) -> Result<Arc<Sound>, Error> {
+        let (guild, id) = owned(sound)?;
+        let name = names::check(name)?;
+        let _one_at_a_time = self.changing.lock().await;
+        let mut own = self.library.list_own(guild);
+        let place = own.iter().position(|it| it.shelf == sound.shelf);
+        let before = own.swap_remove(place.ok_or(NOT_FOUND)?);
+        let name = free_name(&own, name.clone(), Wanted::Name(&name))?;
+        let (old, new) = (before.stem.clone(), name.clone());
+        let moved = (old.clone(), new.clone());
+        let write = move |conn: &mut _| {
+            guild_sounds::rename(conn, id, &new)?;
+            favourites::rename(conn, guild, &old, &new)?;
+            sound_labels::rename(conn, guild, &old, &new)
+        };
+        self.db.write(write).await?;
+        self.labels.moved(guild, &moved.0, Some(&moved.1));
+        self.favourites.forget().await;
+        let original = Original::new(before.original.path().to_owned(), *before.original.stamp());
+        if let Some(examined) = before.original.examined() {
+            original.remember(examined.clone());
+        }
+        let extension = before.name.rsplit_once('.').map_or("", |(_, end)| end);
+        let file_name = format!("{name}.{extension}");
+        let renamed = Sound::new(file_name, before.shelf, original, before.modified_ms);
+        let renamed = Arc::new(renamed);
+        self.show(guild, own, Some(Arc::clone(&renamed)));
+        Ok(renamed)
+    }
+
+    /// Forgets what has been in a bin for too long, and removes its files. Called now and then.
+    ///
+    /// # Errors
+    /// The database's; the files stay then.
+    pub async fn purge(&self) -> Result<(), Error> {
+        let days = i64::try_from(self.rules.keep_deleted.as_millis()).unwrap_or(i64::MAX);
+        let before = self.clock.now_ms().saturating_sub(days);
+        let _one_at_a_time = self.changing.lock().await;
+        let rows = self
+            .db
+            .run(move |conn| guild_sounds::list_deleted_before(conn, before));
+        let rows = rows.await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+        let write = move |conn: &mut _| guild_sounds::delete(conn, &ids);
+        self.db.write(write).await?;
+        for row in rows {
+            let path = self.store.path(row.guild(), &row.file);
+            if let Err(error) = tokio::fs::remove_file(path).await {
+                tracing::warn!(%error, sound = row.name, "a deleted sound's file stays");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a guild may have one more sound of this size.
+    fn check_room(&self, guild: GuildId, bytes: u64) -> Result<(), Error> {
+        let own = self.library.list_own(guild);
+        if own.len() >= self.rules.guild_sounds_max {
+            let text = format!("this server has {} sounds, delete one first", own.len());
+            return Err(Error::Conflict(text));
+        }
+        let used: u64 = own.iter().map(|it| it.original.stamp().size_bytes).sum();
+        if used.saturating_add(bytes) > self.rules.guild_bytes_max {
+            let mib = self.rules.guild_bytes_max >> 20;
+            let text = format!("the sounds of this server fill their {mib} MiB, delete one first");
+            return Err(Error::Conflict(text));
+        }
+        let free = self.store.free_bytes().map_err(Error::internal)?;
+        if free < self.rules.disk_free_min_bytes.saturating_add(bytes) {
+            return Err(Error::StorageFull);
+        }
+        Ok(())
+    }
+
+    /// Finds out whether a file can be played, and what its kind of file is called at the end.
+    async fn examine(&self, path: &Path) -> Result<(Examined, &'static str), Error> {
+        let of = path.to_owned();
+        let looked_at = spawn_blocking(move || -> io::Result<(Stamp, &'static str)> {
+            let mut head = Vec::new();
+            let file = fs::File::open(&of)?;
+            (&file).take(HEAD_BYTES).read_to_end(&mut head)?;
+            Ok((Stamp::new(&file.metadata()?), usual_extension(&head)))
+        });
+        let looked_at = looked_at.await.map_err(Error::internal)?;
+        let (stamp, extension) = looked_at.map_err(Error::internal)?;
+        let original = Original::new(path.to_owned(), stamp);
+        let prepared = self.transcoder.prepare(&original).await;
+        let max = self.rules.max_length;
+        match (original.examined().cloned(), prepared) {
+            (Some(examined), _) => match &examined.verdict {
+                Ok(facts) if u128::from(facts.length_ms) > max.as_millis() => Err(too_long(max)),
+                Ok(_) => Ok((examined, extension)),
+                Err(Reason::TooLong) => Err(too_long(max)),
+                Err(Reason::TooLarge) => Err(too_large(self.rules.max_bytes)),
+                Err(reason) => Err(Error::Unsupported(reason.text(max))),
+            },
+            (None, Err(error)) => Err(error),
+            (None, Ok(_)) => Err(Error::internal("a sound was prepared and not examined")),
+        }
+    }
+
+    /// Gives a file its place and its row.
+    async fn keep(
+        &self,
+        incoming: &Incoming,
+        new: NewGuildSound,
+        examined: Examined,
+    ) -> Result<Arc<Sound>, Error> {
+        let (store, from) = (Arc::clone(&self.store), incoming.path.clone());
+        let (guild, file) = (new.guild, new.file.clone());
+        let committed = spawn_blocking(move || store.commit(&from, guild, &file));
+        let committed = committed.await.map_err(Error::internal)?;
+        let path = committed.map_err(write_failed)?;
+        let row = new.clone();
+        let kept = self.db.write(move |conn| {
+            // Left over from one that had the name before.
+            sound_labels::delete(conn, Some(guild), &row.name)?;
+            guild_sounds::insert(conn, &row)
+        });
+        let id = match kept.await {
+            Ok(id) => {
+                self.labels.moved(guild, &new.name, None);
+                id
+            }
+            Err(error) => {
+                let _swept_later_otherwise = fs::remove_file(&path);
+                return Err(error);
+            }
+        };
+        let about = fs::metadata(&path).map_err(Error::internal)?;
+        let original = Original::new(path, Stamp::new(&about));
+        original.remember(examined);
+        let name = format!("{}.{}", new.name, new.extension);
+        let of_guild = Shelf::Guild {
+            guild,
+            id,
+            uploader: new.uploader,
+        };
+        Ok(Arc::new(Sound::new(
+            name,
+            of_guild,
+            original,
+            new.created_ms,
+        )))
+    }
+
+    /// Puts a guild's own sounds into the library, with one more.
+    fn show(&self, guild: GuildId, mut own: Vec<Arc<Sound>>, new: Option<Arc<Sound>>) {
+        own.extend(new);
+        self.library.put(guild, own);
+    }
+}
+
+const NOT_FOUND: Error = Error::NotFound("there is no such sound");
+
+fn too_large(max_bytes: u64) -> Error {
+    Error::TooLarge(format!("a sound may have {} MiB at most", max_bytes >> 20))
+}
+
+fn too_long(max: Duration) -> Error {
+    Error::TooLarge(Reason::TooLong.text(max))
+}
+
+/// Whose own sound it is, and its number.
+fn owned(sound: &Sound) -> Result<(GuildId, i64), Error> {
+    match sound.shelf {
+        Shelf::Guild { guild, id, .. } => Ok((guild, id)),
+        Shelf::Operator => Err(Error::Forbidden(
+            "the operator's sounds are changed in their folder only",
+        )),
+    }
+}
+
+/// A name that none of a guild's own sounds has, in any letter case.
+fn free_name(own: &[Arc<Sound>], name: String, wanted: Wanted<'_>) -> Result<String, Error> {
+    let taken: HashSet<String> = own.iter().map(|it| it.stem.to_lowercase()).collect();
+    let is_free = |name: &String| !taken.contains(&name.to_lowercase());
+    let numbers = match wanted {
+        Wanted::Name(_) => 2..2,
+        Wanted::After(_) => 2..NUMBERS_MAX,
+    };
+    let numbered = numbers.map(|number| names::numbered(&name, number));
+    let mut all = std::iter::once(name.clone()).chain(numbered);
+    all.find(is_free).ok_or_else(|| {
+        let text = format!("there is a sound called {name} already");
+        Error::Conflict(text)
+    })
+}
+
+/// A row as a sound of the library.
+///
+/// # Errors
+/// When its file is not there.
+fn sound(row: &GuildSound, path: &Path) -> io::Result<Sound> {
+    let stamp = Stamp::new(&fs::metadata(path)?);
+    let original = Original::new(path.to_owned(), stamp);
+    let shelf = Shelf::Guild {
+        guild: row.guild(),
+        id: row.id,
+        uploader: row.uploader(),
+    };
+    let name = format!("{}.{}", row.name, row.extension);
+    Ok(Sound::new(name, shelf, original, row.created_ms))
+}
