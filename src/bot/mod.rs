@@ -7,6 +7,7 @@ mod directory;
 mod gateway;
 mod mix;
 mod prompt;
+mod reasons;
 mod relay;
 mod session;
 mod track;

@@ -69,8 +69,7 @@ impl Starting {
     pub(super) async fn wait(self) -> Result<(), VoiceError> {
         match timeout(START_PATIENCE, self.0).await {
             Ok(Ok(result)) => result,
-            // Stopped before it began.
-            Ok(Err(_)) => Err(VoiceError::Refused),
+            Ok(Err(_)) => Err(VoiceError::Stopped),
             Err(_) => Err(VoiceError::TimedOut),
         }
     }

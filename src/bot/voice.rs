@@ -12,18 +12,16 @@ use async_trait::async_trait;
 use serenity::model::id as discord;
 use songbird::driver::retry::{Retry, Strategy};
 use songbird::driver::{Scheduler, SchedulerConfig};
-use songbird::error::{ConnectionError, JoinError};
-use songbird::events::context_data::DisconnectReason;
+use songbird::error::JoinError;
 use songbird::input::codecs::{get_codec_registry, get_probe};
 use songbird::input::{AudioStream, Input, LiveInput};
-use songbird::model::CloseCode;
 use songbird::{Call, Config, CoreEvent, Event, EventContext, EventHandler, Songbird};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::directory::{Directory, to_discord};
-use super::mix;
 use super::track::{self, Playing};
+use super::{mix, reasons};
 use crate::audio::Prepared;
 use crate::domain::guilds::Gateway;
 use crate::domain::settings::Volume;
@@ -38,6 +36,8 @@ const RETRY_AFTER: Duration = Duration::from_millis(250);
 const RETRIES_MAX: NonZeroU8 = NonZeroU8::MIN;
 /// How long a leave may take to come back from Discord.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(2);
+/// How often it is asked for.
+const LEAVES_MAX: usize = 2;
 /// How long parting from all guilds may take when the process ends.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(3);
 
@@ -185,7 +185,7 @@ impl Inner {
             Ok(Ok(line)) => return Ok(line),
             Ok(Err(error)) => {
                 tracing::warn!(guild.id = %guild, channel.id = %channel, %error, "no voice");
-                refusal(&error)
+                reasons::refusal(&error)
             }
             Err(_) => {
                 tracing::warn!(guild.id = %guild, channel.id = %channel, "no voice in time");
@@ -283,20 +283,25 @@ impl Inner {
         // A parked track would be heard again after the next join.
         room.stop().await;
         *room.connection() = None;
-        let is_in_voice = self.directory.own_channel(guild).is_some();
-        if is_in_voice && self.directory.bot().is_some() {
-            // Makes a call where there is none, to have somebody to leave with.
-            let _call = self.songbird.get_or_insert(id);
-        }
-        if self.songbird.get(id).is_none() {
-            return;
-        }
-        if let Err(error) = self.songbird.remove(id).await {
-            tracing::warn!(guild.id = %guild, %error, "leaving voice failed");
-        }
-        let leaves = self.directory.wait_in_voice(guild, false, LEAVE_PATIENCE);
-        let has_left = is_in_voice && leaves.await;
-        if is_in_voice && !has_left {
+        let mut has_left = false;
+        // What is asked for is lost where the gateway's connection breaks at this moment.
+        for _ in 0..LEAVES_MAX {
+            let is_in_voice = self.directory.own_channel(guild).is_some();
+            if is_in_voice && self.directory.bot().is_some() {
+                // Makes a call where there is none, to have somebody to leave with.
+                let _call = self.songbird.get_or_insert(id);
+            }
+            if self.songbird.get(id).is_none() {
+                return;
+            }
+            if let Err(error) = self.songbird.remove(id).await {
+                tracing::warn!(guild.id = %guild, %error, "leaving voice failed");
+            }
+            let leaves = self.directory.wait_in_voice(guild, false, LEAVE_PATIENCE);
+            has_left = is_in_voice && leaves.await;
+            if has_left || !is_in_voice {
+                break;
+            }
             tracing::warn!(guild.id = %guild, "Discord still sees the bot in voice");
         }
         room.owes_leave.store(!has_left, Ordering::Release);
@@ -368,8 +373,10 @@ impl Room {
         };
         self.add(Playing::new(handle, signals.clone(), peak), others);
         let result = tokio::select! {
-            result = started.wait() => result,
+            // First: the end of a connection stops what is on it.
+            biased;
             lost = lost(&mut line) => Err(VoiceError::Lost(lost)),
+            result = started.wait() => result,
         };
         match result {
             Ok(()) => Ok(Started { ended }),
@@ -451,20 +458,6 @@ fn parse(audio: &Prepared) -> Result<Input, VoiceError> {
     Ok(Input::Live(parsed, None))
 }
 
-/// Why a join failed, in the domain's words.
-fn refusal(error: &JoinError) -> VoiceError {
-    match error {
-        JoinError::TimedOut | JoinError::Driver(ConnectionError::TimedOut) => VoiceError::TimedOut,
-        JoinError::Driver(error) => match DisconnectReason::from(error) {
-            DisconnectReason::WsClosed(Some(CloseCode::DaveProtocolRequired)) => {
-                VoiceError::NotEncrypted
-            }
-            _ => VoiceError::Refused,
-        },
-        _ => VoiceError::Refused,
-    }
-}
-
 /// Hears of a connection's end.
 struct Watcher {
     inner: Weak<Inner>,
@@ -478,17 +471,7 @@ impl EventHandler for Watcher {
         let EventContext::DriverDisconnect(about) = context else {
             return None;
         };
-        let how = match about.reason {
-            // A leave of our own has taken the connection out before: nobody hears of this then.
-            None | Some(DisconnectReason::Requested) => Lost::Removed,
-            Some(DisconnectReason::WsClosed(code)) => match code {
-                Some(CloseCode::Disconnected | CloseCode::CallTerminated) => Lost::Removed,
-                Some(CloseCode::DaveProtocolRequired) => Lost::NotEncrypted,
-                Some(CloseCode::RateLimited) => Lost::Limited,
-                _ => Lost::Closed,
-            },
-            Some(_) => Lost::Broken,
-        };
+        let how = reasons::loss(about.reason);
         if let Some(inner) = self.inner.upgrade() {
             let (guild, number) = (self.guild, self.number);
             // Not here: songbird's own events wait for this to return.

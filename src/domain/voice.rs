@@ -19,6 +19,8 @@ pub enum VoiceError {
     TimedOut,
     /// The prepared audio could not be read.
     Unreadable,
+    /// It was stopped before the audio began.
+    Stopped,
     /// The connection ended before the audio began.
     Lost(Lost),
 }
@@ -31,6 +33,7 @@ impl VoiceError {
             Self::NotEncrypted => "discord demands encryption that this version does not have",
             Self::TimedOut => "discord did not answer the voice connection, try again",
             Self::Unreadable => "this sound cannot be played: its audio could not be read",
+            Self::Stopped => "it was stopped before it began",
             Self::Lost(lost) => lost.reason(),
         }
     }
@@ -43,7 +46,9 @@ impl From<VoiceError> for Error {
                 Self::Upstream(error.reason(), None)
             }
             VoiceError::TimedOut => Self::UpstreamTimeout(error.reason()),
-            VoiceError::Unreadable => Self::Conflict(error.reason().to_owned()),
+            VoiceError::Unreadable | VoiceError::Stopped => {
+                Self::Conflict(error.reason().to_owned())
+            }
         }
     }
 }

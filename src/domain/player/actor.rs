@@ -25,8 +25,6 @@ const QUEUE_MAX: usize = 50;
 /// Sounds at once in mode `overlap`.
 const OVERLAP_MAX: usize = 8;
 
-const STOPPED: &str = "it was stopped before it began";
-
 /// Starts a guild's player.
 pub(super) fn start(guild: GuildId, parts: Arc<Parts>, settings: Arc<GuildSettings>) -> Handle {
     let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
@@ -53,6 +51,7 @@ pub(super) fn start(guild: GuildId, parts: Arc<Parts>, settings: Arc<GuildSettin
         numbers: 0,
         alone_until: None,
         restores: Restores::default(),
+        ended: None,
     };
     tokio::spawn(actor.run(inbox));
     Handle { commands, view }
@@ -85,6 +84,8 @@ struct Actor {
     /// When the bot leaves because it is alone.
     alone_until: Option<Duration>,
     restores: Restores,
+    /// How it ended what it was busy with, until that is shown.
+    ended: Option<(State, Option<&'static str>)>,
 }
 
 impl Actor {
@@ -132,13 +133,14 @@ impl Actor {
 
     async fn handle(&mut self, command: Command) {
         if self.see_loss() {
+            self.show();
             self.advance();
         }
         match command {
             Command::Play(order, reply) => self.take(order, reply),
             Command::Join(channel, reply) => self.join(channel, reply),
             Command::Stop(reply) => {
-                self.clear(STOPPED).await;
+                self.clear(VoiceError::Stopped.reason()).await;
                 self.answer(Some(reply), Ok(()));
             }
             Command::Skip(reply) => {
@@ -299,7 +301,7 @@ impl Actor {
             Entered::Failed => self.link = None,
         }
         let (state, reason) = link::after_work(&done.started);
-        self.ended_as(state, reason);
+        self.ended = Some((state, reason));
         if let Some(reason) = reason {
             // What waits would only be refused one by one.
             self.waiting.clear(reason);
@@ -316,6 +318,7 @@ impl Actor {
                 }
             }
         }
+        self.show();
         if self.leaving.is_empty() {
             self.advance();
         } else {
@@ -372,7 +375,7 @@ impl Actor {
         self.link = None;
         self.tracks.clear();
         let (state, reason) = link::after_loss(lost);
-        self.ended_as(state, reason);
+        self.ended = Some((state, reason));
         // Whatever else has ended it, somebody has decided so.
         let may_come_back = state == State::Lost;
         let now = self.parts.clock.monotonic();
@@ -399,7 +402,7 @@ impl Actor {
         if self.wish.withdraw()
             && let Some(starting) = self.starting.take()
         {
-            refuse(starting.reply, STOPPED);
+            refuse(starting.reply, VoiceError::Stopped.reason());
         }
         self.parts.voice.stop(self.guild).await;
     }
@@ -454,26 +457,23 @@ impl Actor {
         }
     }
 
-    fn ended_as(&self, state: State, reason: Option<&'static str>) {
-        self.shown.send_modify(|view| {
-            view.state = state;
-            view.reason = reason;
-        });
-    }
-
     /// Tells whoever waits, if anybody does, what came of a command; what they see then is true.
-    fn answer<T>(&self, reply: Option<Reply<T>>, with: Result<T, Error>) {
+    fn answer<T>(&mut self, reply: Option<Reply<T>>, with: Result<T, Error>) {
         self.show();
         if let Some(reply) = reply {
             answer(reply, with);
         }
     }
 
-    fn show(&self) {
+    fn show(&mut self) {
+        let ended = self.ended.take();
         let starting = self.starting.iter().map(|starting| starting.queued.clone());
         let queue: Vec<_> = starting.chain(self.waiting.shown()).collect();
         let playing: Vec<_> = self.tracks.iter().map(|track| track.now.clone()).collect();
         self.shown.send_modify(|view| {
+            if let Some((state, reason)) = ended {
+                (view.state, view.reason) = (state, reason);
+            }
             view.queue = queue;
             view.playing = playing;
         });

@@ -90,7 +90,9 @@ pub(super) fn after_loss(lost: Lost) -> (State, Option<&'static str>) {
 /// what waits; a connection that was lost meanwhile has a reason of its own.
 pub(super) fn after_work<T>(done: &Result<T, VoiceError>) -> (State, Option<&'static str>) {
     match done {
-        Ok(_) | Err(VoiceError::Unreadable | VoiceError::Lost(_)) => (State::Idle, None),
+        Ok(_) | Err(VoiceError::Unreadable | VoiceError::Stopped | VoiceError::Lost(_)) => {
+            (State::Idle, None)
+        }
         Err(error @ VoiceError::TimedOut) => (State::Lost, Some(error.reason())),
         Err(error) => (State::Refused, Some(error.reason())),
     }

@@ -18,4 +18,7 @@ mod unplayable;
 mod voice;
 mod voice_faults;
 mod voice_faults_closed;
+mod voice_faults_crowd;
+mod voice_faults_encryption;
 mod voice_faults_network;
+mod voice_faults_states;

@@ -220,3 +220,18 @@ voice_test! {
         stage.stop().await.shutdown().await;
     }
 }
+
+voice_test! {
+    async fn a_leave_that_is_not_heeded_is_asked_for_again() {
+        let stage = Stage::start().await;
+        stage.add_tones().await;
+        stage.slash(ADA, "join").await;
+        let request = Point::Received(Payloads::gateway().op(4));
+        stage.sim.fault(Fault::on(request, Effect::Swallow).times(1)).unwrap();
+        stage.slash(ADA, "leave").await;
+        assert_eq!(stage.sim.bot_voice_channel(GUILD), None);
+        assert_eq!(stage.player().await.state, State::Idle);
+        stage.hear_high_alone(ADA).await;
+        stage.stop().await.shutdown().await;
+    }
+}
