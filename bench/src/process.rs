@@ -37,6 +37,20 @@ pub fn memory(pid: u32) -> Memory {
     }
 }
 
+/// Threads of a process now.
+pub fn threads(pid: u32) -> usize {
+    count(&format!("/proc/{pid}/task"))
+}
+
+/// Files and sockets that a process has open now.
+pub fn open_files(pid: u32) -> usize {
+    count(&format!("/proc/{pid}/fd"))
+}
+
+fn count(folder: &str) -> usize {
+    fs::read_dir(folder).map_or(0, Iterator::count)
+}
+
 /// What a process and all that it has started have used so far, and hold now.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Usage {

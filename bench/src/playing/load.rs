@@ -292,7 +292,7 @@ fn print_memory(results: &[Measured]) {
     }
 }
 
-fn number(count: usize) -> f64 {
+pub(crate) fn number(count: usize) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
@@ -301,6 +301,6 @@ fn number(count: usize) -> f64 {
     clippy::as_conversions,
     reason = "memory is smaller than 2^52 bytes"
 )]
-fn bytes(count: u64) -> f64 {
+pub(crate) fn bytes(count: u64) -> f64 {
     count as f64
 }

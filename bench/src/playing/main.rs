@@ -6,8 +6,8 @@
 //! Only what stands side by side in one run can be compared.
 //!
 //! A run in short: [`cast`] says who takes part, [`sounds`] makes the files, [`stage`] starts the
-//! simulator and bots and gives commands; [`first_packet`], [`joining`], [`cadence`] and [`load`]
-//! measure; [`figures`] prints.
+//! simulator and bots and gives commands; [`first_packet`], [`joining`], [`cadence`], [`load`] and
+//! [`cycles`] measure; [`figures`] prints.
 #![expect(
     clippy::print_stdout,
     reason = "the tables are what this program is for"
@@ -17,6 +17,7 @@ mod busy;
 mod cadence;
 mod cast;
 mod clients;
+mod cycles;
 mod figures;
 mod first_packet;
 mod joining;
@@ -46,6 +47,9 @@ enum Section {
     Cadence,
     /// Processor time and memory of many guilds.
     Load,
+    /// What is left of a thousand joins, plays and leaves; of Yuri only, takes half an hour, and
+    /// is left out unless it is named.
+    Cycles,
 }
 
 /// Measures how Yuri plays, beside its peers, against a simulated Discord, and prints tables.
@@ -91,6 +95,8 @@ struct Plan {
     /// Guilds at once, for Yuri alone and for all.
     guilds: Vec<usize>,
     guilds_beside_peers: [usize; 2],
+    /// Joins, plays and leaves, all guilds together.
+    cycles: usize,
 }
 
 impl Plan {
@@ -102,6 +108,7 @@ impl Plan {
             window: Duration::from_secs(options.window_s),
             guilds: options.guilds.iter().copied().map(usize::from).collect(),
             guilds_beside_peers: [1, 20],
+            cycles: 1000,
         };
         if !options.quick {
             return full;
@@ -113,6 +120,7 @@ impl Plan {
             window: full.window.min(Duration::from_secs(3)),
             guilds: vec![5, 8],
             guilds_beside_peers: [1, 3],
+            cycles: 40,
         }
     }
 }
@@ -166,6 +174,10 @@ fn run(options: &Options) -> Result<(), Failed> {
         }
         if does(Section::Load) {
             load::measure(&stage, &plan, &mut goals).await?;
+        }
+        // Discord's limit makes it long: only for whoever asks.
+        if options.only.contains(&Section::Cycles) {
+            cycles::measure(&stage, &plan, &mut goals).await?;
         }
         goals.print();
         stage.close().await;

@@ -281,6 +281,11 @@ impl Running {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// The process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What the process and its children have used so far.
     pub(crate) fn usage(&self) -> process::Usage {
         process::usage_with_children(self.child.id())

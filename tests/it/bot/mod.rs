@@ -20,5 +20,6 @@ mod voice_faults;
 mod voice_faults_closed;
 mod voice_faults_crowd;
 mod voice_faults_encryption;
+mod voice_faults_leaks;
 mod voice_faults_network;
 mod voice_faults_states;

@@ -93,20 +93,25 @@ impl Stage {
     /// Without end-to-end encryption: it needs a moment after each join, in which nobody is
     /// heard.
     pub(super) async fn start_with(settings: &[(&str, &str)]) -> Self {
-        Self::build(Dave::Off, settings).await
+        Self::build(world(), Dave::Off, settings).await
     }
 
     /// With end-to-end encryption, and settings.
     pub(super) async fn start_encrypted(settings: &[(&str, &str)]) -> Self {
-        Self::build(Dave::Required, settings).await
+        Self::build(world(), Dave::Required, settings).await
     }
 
-    async fn build(dave: Dave, settings: &[(&str, &str)]) -> Self {
+    /// With guilds beside the usual ones.
+    pub(super) async fn start_among(guilds: impl Fn(World) -> World) -> Self {
+        Self::build(guilds(world()), Dave::Off, &[]).await
+    }
+
+    async fn build(world: World, dave: Dave, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let authority = child::authority_path();
         let authority = authority.unwrap_or_else(|| folder.path().join("ca.pem"));
         let simulated = Settings {
-            world: world(),
+            world,
             dave,
             authority_path: Some(authority.clone()),
             ..Settings::default()

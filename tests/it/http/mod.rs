@@ -2,7 +2,6 @@
 
 mod address;
 mod bad_input;
-mod guild;
 mod health;
 mod limits;
 mod login;
