@@ -19,7 +19,7 @@ use tokio::time::timeout;
 
 use crate::discord::rest::Member;
 use crate::discord::user_tag;
-use crate::domain::guilds::{BotUser, Gateway, Guild, MissingRight, Outage};
+use crate::domain::guilds::{BotUser, Gateway, Guild, GuildDetails, MissingRight, Outage, Role};
 use crate::ids::{ChannelId, GuildId, RoleId, UserId};
 
 /// What a guild is called that has been out of order ever since we started.
@@ -202,6 +202,23 @@ impl Gateway for Directory {
         Some(Guild {
             id: guild,
             name: name.clone(),
+        })
+    }
+
+    fn details(&self, guild: GuildId) -> Option<GuildDetails> {
+        let known = self.guild(guild)?;
+        let cache = self.cache()?;
+        let guild = cache.guild(to_discord(guild))?;
+        let role = |role: &serenity::model::guild::Role| {
+            let id = RoleId::try_from(role.id.get()).ok()?;
+            let permissions = role.permissions.bits();
+            Some(Role { id, permissions })
+        };
+        Some(GuildDetails {
+            guild: known,
+            icon: guild.icon.map(|icon| icon.to_string()),
+            owner: UserId::try_from(guild.owner_id.get()).ok()?,
+            roles: guild.roles.values().filter_map(role).collect(),
         })
     }
 

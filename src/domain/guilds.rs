@@ -11,7 +11,7 @@ use crate::db::{Db, users};
 use crate::discord::Discord;
 use crate::discord::rest::Member;
 use crate::error::Error;
-use crate::ids::{ChannelId, GuildId, UserId};
+use crate::ids::{ChannelId, GuildId, RoleId, UserId};
 
 /// How long a membership that Discord told us is believed for reads. Contract 2.
 const MEMBER_LIFETIME: Duration = Duration::from_mins(1);
@@ -34,6 +34,59 @@ pub struct Guild {
     pub id: GuildId,
     /// Its name, chosen by its owner: untrusted text.
     pub name: String,
+}
+
+/// A role, as far as rights depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Role {
+    /// Its id; that of `@everyone` is the guild's.
+    pub id: RoleId,
+    /// Discord's bits.
+    pub permissions: u64,
+}
+
+/// What else is known of a guild.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuildDetails {
+    /// The guild.
+    pub guild: Guild,
+    /// The hash of its picture.
+    pub icon: Option<String>,
+    /// Who owns it.
+    pub owner: UserId,
+    /// Its roles, `@everyone` among them.
+    pub roles: Vec<Role>,
+}
+
+impl GuildDetails {
+    /// Whether there is such a role; `@everyone` is none that a member has or has not.
+    pub fn has_role(&self, role: RoleId) -> bool {
+        self.is_own(role) && !self.is_everyone(role)
+    }
+
+    /// Whether a member manages the guild: its owner, and whoever has the permission `ADMINISTRATOR`
+    /// or, unless timed out, `MANAGE_GUILD`. Contract 2.
+    pub fn is_manager(&self, user: UserId, member: &Member, now_ms: i64) -> bool {
+        const ADMINISTRATOR: u64 = 1 << 3;
+        const MANAGE_GUILD: u64 = 1 << 5;
+        let has = |role: &&Role| self.is_everyone(role.id) || member.roles.contains(&role.id);
+        let roles = self.roles.iter().filter(has);
+        let permissions = roles.fold(0, |all, role| all | role.permissions);
+        let is_timed_out = member
+            .timed_out_until_ms
+            .is_some_and(|until| until > now_ms);
+        user == self.owner
+            || permissions & ADMINISTRATOR != 0
+            || (permissions & MANAGE_GUILD != 0 && !is_timed_out)
+    }
+
+    fn is_own(&self, role: RoleId) -> bool {
+        self.roles.iter().any(|own| own.id == role)
+    }
+
+    fn is_everyone(&self, role: RoleId) -> bool {
+        role.get() == self.guild.id.get()
+    }
 }
 
 /// A right that the bot itself lacks in a voice channel.
@@ -82,6 +135,8 @@ pub trait Gateway: Send + Sync {
     fn guilds(&self) -> Option<Vec<Guild>>;
     /// One guild, if the bot is in it. `None` as well before the first connection is ready.
     fn guild(&self, guild: GuildId) -> Option<Guild>;
+    /// What else is known of a guild that the bot is in; `None` as well while it is out of order.
+    fn details(&self, guild: GuildId) -> Option<GuildDetails>;
     /// The voice channel a member is in now.
     fn voice_channel(&self, guild: GuildId, user: UserId) -> Option<ChannelId>;
     /// Whether anyone but the bot is in a voice channel.
@@ -111,6 +166,10 @@ impl Gateway for Offline {
     }
 
     fn guild(&self, _: GuildId) -> Option<Guild> {
+        None
+    }
+
+    fn details(&self, _: GuildId) -> Option<GuildDetails> {
         None
     }
 
@@ -212,6 +271,30 @@ impl Guilds {
     pub async fn get_member(&self, guild: GuildId, user: UserId) -> Result<Member, Error> {
         self.check_bot(guild)?;
         self.read_member(guild, user).await
+    }
+
+    /// Passes when `user` manages `guild` now; returns what is known of the guild.
+    ///
+    /// # Errors
+    /// As [`get_details`](Self::get_details) and [`get_member`](Self::get_member); 403 for other
+    /// members.
+    pub async fn check_manager(&self, guild: GuildId, user: UserId) -> Result<GuildDetails, Error> {
+        let member = self.get_member(guild, user).await?;
+        let details = self.get_details(guild)?;
+        if details.is_manager(user, &member, self.clock.now_ms()) {
+            return Ok(details);
+        }
+        Err(Error::Forbidden("you must be a manager of this guild"))
+    }
+
+    /// What is known of a guild; the caller has checked who asks.
+    ///
+    /// # Errors
+    /// 503 while Discord does not tell.
+    pub fn get_details(&self, guild: GuildId) -> Result<GuildDetails, Error> {
+        self.gateway.details(guild).ok_or(Error::Unavailable(
+            "the bot is not connected to this guild now",
+        ))
     }
 
     /// The guilds, of those a user was in at the last login, that the bot is in now.

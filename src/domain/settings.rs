@@ -18,7 +18,7 @@ const REMEMBERED_MAX: u64 = 10_000;
 /// Loudest volume, in percent. Contract 5.
 const VOLUME_MAX: u16 = 200;
 /// Roles of each kind that a guild may name.
-const ROLES_MAX: usize = 25;
+pub(super) const ROLES_MAX: usize = 25;
 /// How long the bot stays alone in a channel unless the guild says otherwise.
 const LEAVE_AFTER: Duration = Duration::from_mins(1);
 
@@ -41,6 +41,13 @@ impl Mode {
             Self::Queue => "queue",
             Self::Overlap => "overlap",
         }
+    }
+
+    /// The mode of such a name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Replace, Self::Queue, Self::Overlap]
+            .into_iter()
+            .find(|mode| mode.name() == name)
     }
 
     fn to_db(self) -> i16 {
@@ -101,6 +108,13 @@ impl Language {
             Some("de") => Self::German,
             _ => Self::English,
         }
+    }
+
+    /// The language of such a code, if the bot speaks it.
+    pub fn coded(code: &str) -> Option<Self> {
+        [Self::English, Self::German]
+            .into_iter()
+            .find(|language| language.code() == code)
     }
 
     /// Its code of ISO 639-1.

@@ -9,6 +9,7 @@ mod error;
 mod fairings;
 mod fallback;
 mod guards;
+mod guild;
 mod health;
 mod login;
 mod methods;
@@ -48,6 +49,8 @@ pub fn rocket(app: Arc<App>) -> Rocket<Build> {
                 tokens::create_token,
                 tokens::list_tokens,
                 tokens::revoke_token,
+                guild::get_guild,
+                guild::change_guild,
                 player::get_player,
                 player::play_sound,
                 player::stop_player,

@@ -1,13 +1,11 @@
 //! `/settings`: what a guild has chosen, seen and changed by those who manage it.
 
-use std::time::Duration;
-
 use poise::ChoiceParameter;
 use serenity::Error as Failed;
 use serenity::model::guild::Role;
 
 use super::{Context, Said, acknowledge, asker, escape, say};
-use crate::audio::Level;
+use crate::domain::changes::{Changes, Nullable, RoleChange};
 use crate::domain::settings::{GuildSettings, Language, Mode};
 use crate::error::Error;
 use crate::ids::RoleId;
@@ -109,72 +107,33 @@ pub(super) async fn settings(
     blocked_role: Option<Role>,
 ) -> Result<(), Failed> {
     acknowledge(&ctx).await?;
-    let changes = Changes {
-        mode: mode.map(Mode::from),
-        leave_after_s,
-        language,
-        prefix,
-        entrances,
-        fast_trigger,
-        early_join,
-        loudness: loudness.map(|lufs| Level::from_hundredths(lufs * 100)),
-        dj_role: dj_role.map(|role| role.id),
-        blocked_role: blocked_role.map(|role| role.id),
-    };
-    let now = apply(&ctx, changes).await;
-    say(&ctx, now.map(|now| Said::verbatim(shown(&now)))).await
-}
-
-/// What is asked to be changed.
-struct Changes {
-    mode: Option<Mode>,
-    leave_after_s: Option<i32>,
-    language: Option<LanguageChoice>,
-    prefix: Option<String>,
-    entrances: Option<bool>,
-    fast_trigger: Option<bool>,
-    early_join: Option<bool>,
-    loudness: Option<Level>,
-    dj_role: Option<serenity::model::id::RoleId>,
-    blocked_role: Option<serenity::model::id::RoleId>,
-}
-
-/// Changes it all or nothing; returns what is chosen now.
-async fn apply(ctx: &Context<'_>, changes: Changes) -> Result<GuildSettings, Error> {
-    let guild = asker(ctx)?.guild;
-    let prefix = changes.prefix.as_deref().map(GuildSettings::read_prefix);
-    let prefix = prefix.transpose()?;
-    if prefix.as_ref().is_some_and(Option::is_some) && ctx.data().prefix.is_none() {
-        return Err(Error::Conflict(
-            "whoever runs this bot has not let it read messages, mention it instead".to_owned(),
-        ));
-    }
-    let role = |role: Option<serenity::model::id::RoleId>| {
-        let id = role.map(|role| RoleId::try_from(role.get()));
+    let role = |role: Option<Role>| {
+        let id = role.map(|role| RoleId::try_from(role.id.get()));
         id.transpose().map_err(|_| Error::BAD_REQUEST)
     };
-    let (dj, blocked) = (role(changes.dj_role)?, role(changes.blocked_role)?);
-    let now = ctx.data().player.change_settings(guild, move |now| {
-        now.mode = changes.mode.unwrap_or(now.mode);
-        if let Some(seconds) = changes.leave_after_s {
-            now.leave_after = u64::try_from(seconds).ok().map(Duration::from_secs);
-        }
-        now.language = changes.language.map_or(now.language, Into::into);
-        if let Some(prefix) = prefix {
-            now.prefix = prefix;
-        }
-        now.has_entrances = changes.entrances.unwrap_or(now.has_entrances);
-        now.has_fast_trigger = changes.fast_trigger.unwrap_or(now.has_fast_trigger);
-        now.joins_early = changes.early_join.unwrap_or(now.joins_early);
-        now.loudness = changes.loudness.or(now.loudness);
-        if let Some(role) = dj {
-            now.toggle_dj(role);
-        }
-        if let Some(role) = blocked {
-            now.toggle_blocked(role);
-        }
-    });
-    now.await.map(|now| GuildSettings::clone(&now))
+    let now = async {
+        let changes = Changes {
+            prefix,
+            language: language.map(|choice| Option::from(choice).into()),
+            mode: mode.map(Into::into),
+            volume: None,
+            leave_after_s: leave_after_s.map(|seconds| match seconds {
+                -1 => Nullable::Null,
+                seconds => Nullable::Value(seconds.into()),
+            }),
+            loudness_lufs: loudness.map(|lufs| Nullable::Value(lufs.into())),
+            dj_roles: role(dj_role)?.map(RoleChange::Toggle),
+            blocked_roles: role(blocked_role)?.map(RoleChange::Toggle),
+            entrances,
+            fast_trigger,
+            early_join,
+        };
+        let guild = asker(&ctx)?.guild;
+        let data = ctx.data();
+        let reads_messages = data.prefix.is_some();
+        data.player.choose(guild, changes, reads_messages).await
+    };
+    say(&ctx, now.await.map(|now| Said::verbatim(shown(&now)))).await
 }
 
 /// All of it, by the names of the options.

@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use crate::audio::{Prepared, Transcoder};
 use crate::clock::Clock;
 use crate::discord::rest::Member;
+use crate::domain::changes::Changes;
 use crate::domain::guilds::{Guilds, MissingRight};
 use crate::domain::labels::Labels;
 use crate::domain::library::{Library, Sound};
@@ -279,6 +280,23 @@ impl Player {
                 .await;
         }
         Ok(settings)
+    }
+
+    /// Changes what a guild has chosen, all or nothing; the caller has checked that the asker
+    /// manages it. `reads_messages` is whether the bot may read what a prefix stands before.
+    ///
+    /// # Errors
+    /// Those of [`Changes::check`] and the database's; 503 while the guild's roles are not known.
+    pub async fn choose(
+        &self,
+        guild: GuildId,
+        changes: Changes,
+        reads_messages: bool,
+    ) -> Result<Arc<GuildSettings>, Error> {
+        let details = self.parts.guilds.get_details(guild)?;
+        let checked = changes.check(&details, reads_messages)?;
+        self.change_settings(guild, move |now| checked.apply(now))
+            .await
     }
 
     /// Somebody came into or left a voice channel of the guild.

@@ -2,6 +2,7 @@
 
 mod address;
 mod bad_input;
+mod guild;
 mod health;
 mod limits;
 mod login;

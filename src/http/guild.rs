@@ -1,0 +1,192 @@
+//! A guild and what it has chosen, over REST. Contract 7; the same as `/settings` in Discord.
+
+use std::fmt;
+
+use rocket::{get, patch};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+
+use super::answer::Json;
+use super::guards::{AppState, Body, Caller};
+use crate::audio::Level;
+use crate::domain::changes::{Changes, Nullable, RoleChange};
+use crate::domain::guilds::GuildDetails;
+use crate::domain::settings::{GuildSettings, Language, Mode};
+use crate::error::Error;
+use crate::ids::{GuildId, NotASnowflake, RoleId};
+
+#[derive(serde::Serialize)]
+pub(super) struct GuildAnswer {
+    id: String,
+    name: String,
+    icon: Option<String>,
+    prefix: Option<String>,
+    language: Option<&'static str>,
+    commands: [(); 0],
+    mode: &'static str,
+    volume: u16,
+    leave_after_s: Option<u64>,
+    loudness_lufs: Option<f64>,
+    dj_roles: Vec<String>,
+    blocked_roles: Vec<String>,
+    entrances: bool,
+    fast_trigger: bool,
+    early_join: bool,
+}
+
+/// The fields of a body, as often as they are in it.
+pub(super) struct Fields(Vec<(String, Value)>);
+
+/// A guild, for its members.
+#[get("/api/guilds/<guild>")]
+pub(super) async fn get_guild(
+    app: &AppState,
+    caller: Caller,
+    guild: Result<GuildId, NotASnowflake>,
+) -> Result<Json<GuildAnswer>, Error> {
+    let guild = guild?;
+    app.guilds.check_member(guild, caller.user()).await?;
+    let details = app.guilds.get_details(guild)?;
+    let settings = app.settings.get(guild).await?;
+    Ok(Json(answer(details, &settings)))
+}
+
+/// Changes what a guild has chosen, for those who manage it: all that is in the body, or nothing.
+#[patch("/api/guilds/<guild>", data = "<body>")]
+pub(super) async fn change_guild(
+    app: &AppState,
+    caller: Caller,
+    guild: Result<GuildId, NotASnowflake>,
+    body: Body<Fields>,
+) -> Result<Json<GuildAnswer>, Error> {
+    let guild = guild?;
+    let changes = read(body.0)?;
+    let details = app.guilds.check_manager(guild, caller.user()).await?;
+    let reads_messages = app.config.discord.message_prefix.is_some();
+    let settings = app.player.choose(guild, changes, reads_messages).await?;
+    Ok(Json(answer(details, &settings)))
+}
+
+fn answer(details: GuildDetails, settings: &GuildSettings) -> GuildAnswer {
+    let ids = |roles: &[RoleId]| roles.iter().map(ToString::to_string).collect();
+    GuildAnswer {
+        id: details.guild.id.to_string(),
+        name: details.guild.name,
+        icon: details.icon,
+        prefix: settings.prefix.clone(),
+        language: settings.language.map(Language::code),
+        commands: [],
+        mode: settings.mode.name(),
+        volume: settings.volume.percent(),
+        leave_after_s: settings.leave_after.map(|after| after.as_secs()),
+        loudness_lufs: settings.loudness.map(Level::db),
+        dj_roles: ids(&settings.dj_roles),
+        blocked_roles: ids(&settings.blocked_roles),
+        entrances: settings.has_entrances,
+        fast_trigger: settings.has_fast_trigger,
+        early_join: settings.joins_early,
+    }
+}
+
+/// Says what a field must be, by its name.
+macro_rules! must_be {
+    ($name:literal, $what:literal) => {
+        Error::Invalid(concat!($name, " must be ", $what, ", given once"))
+    };
+}
+
+/// Reads the fields, each at most once. Their bounds are the domain's.
+fn read(fields: Fields) -> Result<Changes, Error> {
+    let mut changes = Changes::default();
+    for (name, value) in fields.0 {
+        match name.as_str() {
+            "prefix" => {
+                let text = or_null(&value, |value| value.as_str().map(str::to_owned));
+                let text = text.map(|text| Option::from(text).unwrap_or_default());
+                put(&mut changes.prefix, text).ok_or(must_be!(
+                    "prefix",
+                    "1 to 10 characters without white space, or null"
+                ))
+            }
+            "language" => put(
+                &mut changes.language,
+                or_null(&value, |value| Language::coded(value.as_str()?)),
+            )
+            .ok_or(must_be!("language", "en, de or null")),
+            "mode" => put(&mut changes.mode, value.as_str().and_then(Mode::named))
+                .ok_or(must_be!("mode", "replace, queue or overlap")),
+            "volume" => {
+                let percent = value.as_u64().and_then(|percent| percent.try_into().ok());
+                put(&mut changes.volume, percent).ok_or(must_be!("volume", "0 to 200"))
+            }
+            "leave_after_s" => put(&mut changes.leave_after_s, or_null(&value, Value::as_i64))
+                .ok_or(must_be!("leave_after_s", "0 to 86400 or null")),
+            "loudness_lufs" => put(&mut changes.loudness_lufs, or_null(&value, Value::as_f64))
+                .ok_or(must_be!("loudness_lufs", "-31 to -5 or null")),
+            "dj_roles" => put(&mut changes.dj_roles, roles(&value))
+                .ok_or(must_be!("dj_roles", "a list of ids of roles, as strings")),
+            "blocked_roles" => put(&mut changes.blocked_roles, roles(&value)).ok_or(must_be!(
+                "blocked_roles",
+                "a list of ids of roles, as strings"
+            )),
+            "entrances" => put(&mut changes.entrances, value.as_bool())
+                .ok_or(must_be!("entrances", "true or false")),
+            "fast_trigger" => put(&mut changes.fast_trigger, value.as_bool())
+                .ok_or(must_be!("fast_trigger", "true or false")),
+            "early_join" => put(&mut changes.early_join, value.as_bool())
+                .ok_or(must_be!("early_join", "true or false")),
+            _ => Err(Error::Invalid(
+                "a field is unknown: there are prefix, language, mode, volume, leave_after_s, \
+                 loudness_lufs, dj_roles, blocked_roles, entrances, fast_trigger and early_join",
+            )),
+        }?;
+    }
+    Ok(changes)
+}
+
+/// Keeps a value where there is one, and was none.
+fn put<T>(place: &mut Option<T>, value: Option<T>) -> Option<()> {
+    if place.is_some() {
+        return None;
+    }
+    *place = Some(value?);
+    Some(())
+}
+
+/// A value, or null; `None` for what cannot be read.
+fn or_null<T>(value: &Value, read: impl Fn(&Value) -> Option<T>) -> Option<Nullable<T>> {
+    if value.is_null() {
+        return Some(Nullable::Null);
+    }
+    read(value).map(Nullable::Value)
+}
+
+fn roles(value: &Value) -> Option<RoleChange> {
+    let ids = value.as_array()?.iter();
+    let ids: Option<Vec<RoleId>> = ids.map(|id| id.as_str()?.parse().ok()).collect();
+    ids.map(RoleChange::Set)
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+        let mut fields = Vec::new();
+        while let Some(field) = map.next_entry()? {
+            fields.push(field);
+        }
+        Ok(Fields(fields))
+    }
+}
