@@ -159,3 +159,23 @@ async fn a_session_that_is_over_costs_one_more() {
     started.stop().await;
     house.sim.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_rows_a_process_counts_by_itself() {
+    let house = Installation::new().await;
+    let started = house.start().await;
+    started.until(Started::is_connected).await;
+    let drop_table = |conn: &mut yuri::db::AnyConnection| {
+        use diesel::connection::SimpleConnection as _;
+        conn.batch_execute("DROP TABLE session_starts")
+    };
+    started.app.db.write(drop_table).await.unwrap();
+    let over = Interruption::InvalidSession { resumable: false };
+    house.sim.interrupt_gateway(None, over);
+    started.until(|started| !started.is_connected()).await;
+    house.advance_until(|| started.is_connected()).await;
+    assert_eq!(house.identifies(), 2);
+    assert!(house.clock.monotonic() >= Duration::from_secs(5));
+    started.stop().await;
+    house.sim.shutdown().await;
+}
