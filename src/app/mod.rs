@@ -30,6 +30,7 @@ use crate::domain::play_log::PlayLog;
 use crate::domain::player::Player;
 use crate::domain::session_starts::SessionStarts;
 use crate::domain::settings::Settings;
+use crate::domain::soundboard::Soundboard;
 use crate::domain::suggestions::Suggestions;
 use crate::domain::tokens::Tokens;
 use crate::domain::uploads::Uploads;
@@ -92,6 +93,8 @@ pub struct App {
     pub suggestions: Arc<Suggestions>,
     /// The guilds' own sounds.
     pub uploads: Arc<Uploads>,
+    /// Discord's own soundboards.
+    pub soundboard: Arc<Soundboard>,
     /// What people say of sounds.
     pub labels: Arc<Labels>,
     /// Key of the cookie that binds a login to its browser.
@@ -168,6 +171,7 @@ impl App {
             play_log.clone(),
             clock.clone(),
         ));
+        let soundboard = Soundboard::new(discord, Arc::clone(&player), Arc::clone(&uploads));
         let suggestions = Arc::new(Suggestions::new(
             Arc::clone(&library),
             Arc::clone(&favourites),
@@ -197,6 +201,7 @@ impl App {
             favourites,
             suggestions,
             uploads,
+            soundboard: Arc::new(soundboard),
             labels,
             cookie_key,
             play_log,
@@ -220,6 +225,7 @@ impl App {
             suggestions: Arc::clone(&self.suggestions),
             uploads: Arc::clone(&self.uploads),
             labels: Arc::clone(&self.labels),
+            soundboard: Arc::clone(&self.soundboard),
             limits: Arc::clone(&self.limits),
             db: self.db.clone(),
         }

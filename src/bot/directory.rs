@@ -144,6 +144,23 @@ impl Directory {
         timeout(patience, change).await.is_ok()
     }
 
+    /// Waits until Discord sees the bot deafened, or not any more; at most for `patience`.
+    pub(super) async fn wait_deaf(&self, guild: GuildId, is_deaf: bool, patience: Duration) {
+        let mut changes = self.own_voice.subscribe();
+        let change = changes.wait_for(|()| self.is_deaf(guild) == Some(is_deaf));
+        let _in_time_or_not = timeout(patience, change).await;
+    }
+
+    /// Whether the bot has deafened itself, as Discord sees it.
+    fn is_deaf(&self, guild: GuildId) -> Option<bool> {
+        let (cache, bot) = self.cache().zip(self.bot())?;
+        let guild = cache.guild(to_discord(guild))?;
+        let state = guild
+            .voice_states
+            .get(&discord::UserId::new(bot.id.get()))?;
+        Some(state.self_deaf)
+    }
+
     /// Waits until Discord sees the bot in this voice channel, or in none.
     pub(super) async fn wait_own_channel(&self, guild: GuildId, channel: Option<ChannelId>) {
         let mut changes = self.own_voice.subscribe();

@@ -30,6 +30,7 @@ use crate::domain::occasions::Occasions;
 use crate::domain::player::Player;
 use crate::domain::session_starts::SessionStarts;
 use crate::domain::settings::Settings;
+use crate::domain::soundboard::Soundboard;
 use crate::domain::suggestions::Suggestions;
 use crate::domain::uploads::Uploads;
 use crate::domain::voice::Voice;
@@ -83,6 +84,8 @@ pub struct Parts {
     pub suggestions: Arc<Suggestions>,
     /// The guilds' own sounds.
     pub uploads: Arc<Uploads>,
+    /// Discord's own soundboards.
+    pub soundboard: Arc<Soundboard>,
     /// What people say of sounds.
     pub labels: Arc<Labels>,
     /// What members may ask for, by commands and otherwise.

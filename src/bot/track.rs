@@ -1,23 +1,40 @@
 //! One track from its start to its end. songbird has no event for a first packet and tells of
 //! errors twice; here each thing is known once. Called by `voice`.
 
+use std::io::Cursor;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use songbird::events::EventData;
-use songbird::input::Input;
+use songbird::input::codecs::{get_codec_registry, get_probe};
+use songbird::input::{AudioStream, Input, LiveInput};
 use songbird::tracks::{PlayMode, Track, TrackHandle};
 use songbird::{Event, EventContext, EventHandler, TrackEvent};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use crate::audio::Prepared;
 use crate::domain::voice::VoiceError;
 
 /// A mixer's tick is 20 ms; at the second one the first packet has been sent.
 const TWO_TICKS: Duration = Duration::from_millis(40);
 /// How long a track may take to start.
 const START_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Parses a prepared sound, before anything else is touched. It is in memory: nothing blocks here,
+/// nor on songbird's threads, which many guilds share.
+pub(super) fn parse(audio: &Prepared) -> Result<Input, VoiceError> {
+    let raw = LiveInput::Raw(AudioStream {
+        input: Box::new(Cursor::new(audio.ogg.clone())),
+    });
+    let parsed = raw.promote(get_codec_registry(), get_probe());
+    let parsed = parsed.map_err(|error| {
+        tracing::error!(%error, "a prepared sound cannot be read");
+        VoiceError::Unreadable
+    })?;
+    Ok(Input::Live(parsed, None))
+}
 
 /// A track that songbird plays.
 pub(super) struct Playing {

@@ -2,7 +2,6 @@
 //! joins, plays and leaves go one after another, since songbird mixes them up otherwise.
 
 use std::collections::HashMap;
-use std::io::Cursor;
 use std::num::NonZeroU8;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -13,8 +12,7 @@ use serenity::model::id as discord;
 use songbird::driver::retry::{Retry, Strategy};
 use songbird::driver::{Scheduler, SchedulerConfig};
 use songbird::error::JoinError;
-use songbird::input::codecs::{get_codec_registry, get_probe};
-use songbird::input::{AudioStream, Input, LiveInput};
+use songbird::input::Input;
 use songbird::{Call, Config, CoreEvent, Event, EventContext, EventHandler, Songbird};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -38,6 +36,8 @@ const RETRIES_MAX: NonZeroU8 = NonZeroU8::MIN;
 const LEAVE_PATIENCE: Duration = Duration::from_secs(2);
 /// How often it is asked for.
 const LEAVES_MAX: usize = 2;
+/// The same for the bot's being deafened or not.
+const DEAF_PATIENCE: Duration = Duration::from_secs(2);
 /// How long parting from all guilds may take when the process ends.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(3);
 
@@ -133,7 +133,7 @@ impl Voice for Calls {
         volume: Volume,
         others: Others,
     ) -> Result<Started, VoiceError> {
-        let input = parse(audio)?;
+        let input = track::parse(audio)?;
         let (room, peak) = (self.0.room(guild), audio.peak);
         room.play(input, peak, volume, others).await
     }
@@ -144,6 +144,19 @@ impl Voice for Calls {
 
     async fn stop(&self, guild: GuildId) {
         self.0.room(guild).stop().await;
+    }
+
+    async fn set_deaf(&self, guild: GuildId, is_deaf: bool) {
+        let room = self.0.room(guild);
+        let call = room.connection().as_ref().map(|it| Arc::clone(&it.call));
+        let Some(call) = call else { return };
+        if let Err(error) = call.lock().await.deafen(is_deaf).await {
+            tracing::warn!(guild.id = %guild, %error, "Discord was not told who hears");
+        }
+        self.0
+            .directory
+            .wait_deaf(guild, is_deaf, DEAF_PATIENCE)
+            .await;
     }
 
     async fn leave(&self, guild: GuildId) {
@@ -442,20 +455,6 @@ async fn lost(line: &mut Line) -> Lost {
         Ok(lost) => (*lost).unwrap_or(Lost::Broken),
         Err(_) => Lost::Broken,
     }
-}
-
-/// Parses a prepared sound, before anything else is touched. It is in memory: nothing blocks here,
-/// nor on songbird's threads, which many guilds share.
-fn parse(audio: &Prepared) -> Result<Input, VoiceError> {
-    let raw = LiveInput::Raw(AudioStream {
-        input: Box::new(Cursor::new(audio.ogg.clone())),
-    });
-    let parsed = raw.promote(get_codec_registry(), get_probe());
-    let parsed = parsed.map_err(|error| {
-        tracing::error!(%error, "a prepared sound cannot be read");
-        VoiceError::Unreadable
-    })?;
-    Ok(Input::Live(parsed, None))
 }
 
 /// Hears of a connection's end.

@@ -61,6 +61,10 @@ const GERMAN: &[(&str, &str)] = &[
         "Discord hat auf die Sprachverbindung nicht geantwortet, versuch es noch einmal",
     ),
     (
+        "discord does not play this sound now: the server lost boosts",
+        "Discord spielt diesen Sound gerade nicht: dem Server fehlen Boosts",
+    ),
+    (
         "discord limits this server now, try again",
         "Discord bremst diesen Server gerade, versuch es gleich noch einmal",
     ),
@@ -114,6 +118,10 @@ const GERMAN: &[(&str, &str)] = &[
         "der Bot darf deinem Sprachkanal nicht beitreten, gib ihm dort das Recht „Verbinden“",
     ),
     (
+        "the bot may not play soundboard sounds in your voice channel, give it the Use Soundboard permission there",
+        "der Bot darf in deinem Sprachkanal keine Soundboard-Sounds spielen, gib ihm dort das Recht „Soundboard verwenden“",
+    ),
+    (
         "the bot may not speak in your voice channel, give it the Speak permission there",
         "der Bot darf in deinem Sprachkanal nicht sprechen, gib ihm dort das Recht „Sprechen“",
     ),
@@ -141,12 +149,20 @@ const GERMAN: &[(&str, &str)] = &[
         "es gibt keinen Sound mit diesem Namen, sieh in der Liste nach",
     ),
     (
+        "there is no such soundboard sound",
+        "diesen Sound gibt es auf dem Soundboard nicht",
+    ),
+    (
         "this command has changed, try again in a minute",
         "dieser Befehl hat sich geändert, versuch es in einer Minute noch einmal",
     ),
     (
         "this command works in servers only",
         "dieser Befehl geht nur auf Servern",
+    ),
+    (
+        "this server's soundboard is empty",
+        "das Soundboard dieses Servers ist leer",
     ),
     (
         "too many sounds play at once, try again later",

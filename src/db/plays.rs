@@ -12,6 +12,9 @@ use crate::ids::{GuildId, UserId};
 /// The `source` of a sound of our own library. Only these are counted in the statistics.
 pub const LOCAL: &str = "local";
 
+/// The `source` of a sound of Discord's own soundboard.
+pub const DISCORD: &str = "discord";
+
 /// A play about to be logged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewPlay {
@@ -23,7 +26,7 @@ pub struct NewPlay {
     pub user: UserId,
     /// Their name then.
     pub user_tag: String,
-    /// Where the sound came from: [`LOCAL`] or what an import says.
+    /// Where the sound came from: [`LOCAL`], [`DISCORD`] or what an import says.
     pub source: &'static str,
     /// The sound's name without extension.
     pub sound: String,

@@ -5,6 +5,7 @@ pub mod files;
 pub mod gateway;
 pub mod oauth;
 pub mod rest;
+pub mod soundboard;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

@@ -1,9 +1,9 @@
-//! Reads with the bot's token. Called by `domain::guilds`.
+//! Requests with the bot's token. Called by `domain::guilds`.
 
 use chrono::DateTime;
 use reqwest::header::AUTHORIZATION;
-use reqwest::{Response, StatusCode};
-use serde::Deserialize;
+use reqwest::{RequestBuilder, Response, StatusCode};
+use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
 use super::{Discord, WAIT_MAX, read, send, wait_asked};
@@ -58,12 +58,25 @@ impl Discord {
     }
 
     pub(super) async fn get_as_bot(&self, path: &str) -> Result<Response, Error> {
+        self.send_as_bot(self.http.get(self.url(path))).await
+    }
+
+    pub(super) async fn post_as_bot(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<Response, Error> {
+        let request = self.http.post(self.url(path)).json(body);
+        self.send_as_bot(request).await
+    }
+
+    async fn send_as_bot(&self, request: RequestBuilder) -> Result<Response, Error> {
         const REFUSED: Error = Error::Upstream("discord refuses the bot's token", None);
         if self.is_token_refused() {
             return Err(REFUSED);
         }
         let token = format!("Bot {}", self.bot_token.expose());
-        let answer = send(self.http.get(self.url(path)).header(AUTHORIZATION, token)).await?;
+        let answer = send(request.header(AUTHORIZATION, token)).await?;
         if answer.status() == StatusCode::UNAUTHORIZED {
             self.refuse_token();
             tracing::error!("discord refuses the bot's token; it is not asked anything more");

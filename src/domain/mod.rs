@@ -14,6 +14,7 @@ pub mod play_log;
 pub mod player;
 pub mod session_starts;
 pub mod settings;
+pub mod soundboard;
 pub mod suggestions;
 pub mod tokens;
 pub mod uploads;

@@ -126,6 +126,9 @@ pub trait Voice: Send + Sync {
     async fn set_volume(&self, guild: GuildId, volume: Volume);
     /// Ends what plays; nothing happens where nothing does.
     async fn stop(&self, guild: GuildId);
+    /// Deafens the bot or lets it hear, which Discord shows; it is deafened after each join. Nothing
+    /// happens where there is no connection. Returns once Discord knows.
+    async fn set_deaf(&self, guild: GuildId, is_deaf: bool);
     /// Leaves the channel; nothing happens where there is none. Returns once Discord knows.
     async fn leave(&self, guild: GuildId);
     /// The bot is not in the guild any more: ends its connection and keeps nothing of it.
@@ -157,6 +160,8 @@ impl Voice for Mute {
     async fn set_volume(&self, _: GuildId, _: Volume) {}
 
     async fn stop(&self, _: GuildId) {}
+
+    async fn set_deaf(&self, _: GuildId, _: bool) {}
 
     async fn leave(&self, _: GuildId) {}
 

@@ -7,7 +7,7 @@ use super::answer::Json;
 use super::guards::{AppState, Body, Caller};
 use crate::app::App;
 use crate::clock::rfc3339;
-use crate::db::plays::LOCAL;
+use crate::db::plays::{DISCORD, LOCAL};
 use crate::db::users;
 use crate::discord::user_tag;
 use crate::domain::player::{Asker, NowPlaying, PlayerState, Queued};
@@ -81,19 +81,23 @@ pub(super) async fn play_sound(
     if body.sound.is_empty() || body.sound.len() > SOUND_MAX_BYTES {
         return Err(Error::Invalid("sound must be the name of a sound"));
     }
-    if body.source.is_some_and(|source| source != LOCAL) {
-        return Err(Error::Invalid("source must be local"));
-    }
+    let source = match body.source.as_deref() {
+        None | Some(LOCAL) => LOCAL,
+        Some(DISCORD) => DISCORD,
+        Some(_) => return Err(Error::Invalid("source must be local or discord")),
+    };
     let user_tag = tag(app, &caller).await?;
-    let play = app
-        .player
-        .play(asker(&caller, guild), user_tag, &body.sound)
-        .await?;
+    let asker = asker(&caller, guild);
+    let play = if source == LOCAL {
+        app.player.play(asker, user_tag, &body.sound).await?
+    } else {
+        app.soundboard.play(asker, user_tag, &body.sound).await?
+    };
     Ok(Json(PlayAnswer {
         guild_id: guild.to_string(),
         channel_id: play.channel.to_string(),
         sound: play.sound,
-        source: LOCAL,
+        source,
         state: if play.position == 0 {
             "playing"
         } else {

@@ -9,6 +9,7 @@ mod mention;
 mod own;
 mod play;
 mod settings;
+mod soundboard;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -108,6 +109,7 @@ fn commands() -> Vec<poise::Command<Data, serenity::Error>> {
     commands.push(board::board());
     commands.push(add::add_to_soundboard());
     commands.extend(look::commands());
+    commands.push(soundboard::soundboard());
     commands.extend(own::commands());
     commands.push(settings::settings());
     commands.push(help::help());
@@ -411,6 +413,7 @@ mod tests {
             "list",
             "log",
             "stats",
+            "soundboard",
             "favourite",
             "bind",
             "entrance",

@@ -2,6 +2,7 @@
 //! and the only writer of the play log. Each guild's player is an [`actor`] of its own.
 
 mod actor;
+mod elsewhere;
 mod handle;
 mod link;
 mod order;

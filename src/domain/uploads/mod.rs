@@ -4,6 +4,7 @@
 //! A file is written beside the others, made durable, named, and then gets its row: a crash leaves
 //! no half sound, and no row without a file.
 
+mod bin;
 mod incoming;
 mod names;
 mod store;
@@ -30,6 +31,7 @@ use crate::domain::library::{Library, Shelf, Sound};
 use crate::domain::limits::Limits;
 use crate::error::Error;
 use crate::ids::{GuildId, UserId};
+pub use bin::Deleted;
 pub use incoming::Incoming;
 use incoming::write_failed;
 use store::Store;
@@ -46,19 +48,6 @@ pub enum Wanted<'a> {
     Name(&'a str),
     /// After its file, with a number where the name is taken.
     After(&'a str),
-}
-
-/// A sound in the bin.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Deleted {
-    /// Its number, by which it is restored.
-    pub id: i64,
-    /// Its name without its extension.
-    pub name: String,
-    /// Who brought it, where that is known.
-    pub uploader: Option<UserId>,
-    /// Since when it is there, in Unix milliseconds.
-    pub deleted_ms: i64,
 }
 
 /// The guilds' own sounds.
@@ -144,8 +133,7 @@ impl Uploads {
         self.check_room(guild, 0)?;
         let charged = self.limits.charge_upload(uploader);
         charged.map_err(|refused| Error::Limited(refused.0))?;
-        let path = self.store.incoming();
-        Incoming::create(guild, Some(uploader), path, self.rules.max_bytes).await
+        self.create(guild, uploader).await
     }
 
     /// Brings a file in that Discord keeps, named after itself.
@@ -160,13 +148,44 @@ impl Uploads {
         file_name: &str,
         address: &str,
     ) -> Result<Arc<Sound>, Error> {
+        let incoming = self.begin(guild, uploader).await?;
+        self.receive(incoming, file_name, address).await
+    }
+
+    /// The same for a sound of Discord's own soundboard, of which there are few: it does not count
+    /// against the member's hour.
+    ///
+    /// # Errors
+    /// As for [`fetch`](Self::fetch), but for 429.
+    pub async fn import(
+        &self,
+        guild: GuildId,
+        uploader: UserId,
+        name: &str,
+        address: &str,
+    ) -> Result<Arc<Sound>, Error> {
+        self.check_room(guild, 0)?;
+        let incoming = self.create(guild, uploader).await?;
+        self.receive(incoming, name, address).await
+    }
+
+    async fn receive(
+        &self,
+        mut incoming: Incoming,
+        name: &str,
+        address: &str,
+    ) -> Result<Arc<Sound>, Error> {
         let discord = self.discord.as_ref().ok_or(Error::NOT_A_MEMBER)?;
-        let mut incoming = self.begin(guild, uploader).await?;
         let mut download = discord.download(address).await?;
         while let Some(chunk) = download.chunk().await? {
             incoming.write(&chunk).await?;
         }
-        self.finish(incoming, Wanted::After(file_name)).await
+        self.finish(incoming, Wanted::After(name)).await
+    }
+
+    async fn create(&self, guild: GuildId, uploader: UserId) -> Result<Incoming, Error> {
+        let path = self.store.incoming();
+        Incoming::create(guild, Some(uploader), path, self.rules.max_bytes).await
     }
 
     /// Ends bringing a sound in: it is decoded, and from then on it can be played.
@@ -214,69 +233,6 @@ impl Uploads {
         Ok(sound)
     }
 
-    /// Puts one of a guild's own sounds into the bin.
-    ///
-    /// # Errors
-    /// 404 when it is not there any more; the database's.
-    pub async fn delete(&self, sound: &Sound) -> Result<(), Error> {
-        let (guild, id) = owned(sound)?;
-        let _one_at_a_time = self.changing.lock().await;
-        let mut own = self.library.list_own(guild);
-        let place = own.iter().position(|it| it.shelf == sound.shelf);
-        own.swap_remove(place.ok_or(NOT_FOUND)?);
-        let now = Some(self.clock.now_ms());
-        let write = move |conn: &mut _| guild_sounds::set_deleted(conn, id, now);
-        self.db.write(write).await?;
-        self.show(guild, own, None);
-        tracing::info!(guild.id = %guild, sound = sound.name, "a sound was deleted");
-        Ok(())
-    }
-
-    /// What a guild has in its bin, what went there last first.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn list_deleted(&self, guild: GuildId) -> Result<Vec<Deleted>, Error> {
-        let rows = self
-            .db
-            .run(move |conn| guild_sounds::list_deleted(conn, guild));
-        let rows = rows.await?.into_iter();
-        let deleted = rows.filter_map(|row| {
-            Some(Deleted {
-                id: row.id,
-                uploader: row.uploader(),
-                deleted_ms: row.deleted_ms?,
-                name: row.name,
-            })
-        });
-        Ok(deleted.collect())
-    }
-
-    /// Takes a sound out of a guild's bin.
-    ///
-    /// # Errors
-    /// 404 when it is not there, or its file is gone; 409 when another has its name by now, or
-    /// when the guild has as many as it may.
-    pub async fn restore(&self, guild: GuildId, id: i64) -> Result<Arc<Sound>, Error> {
-        let _one_at_a_time = self.changing.lock().await;
-        let rows = self
-            .db
-            .run(move |conn| guild_sounds::list_deleted(conn, guild));
-        let row = rows.await?.into_iter().find(|row| row.id == id);
-        let row = row.ok_or(NOT_FOUND)?;
-        let own = self.library.list_own(guild);
-        self.check_room(guild, u64::try_from(row.size_bytes).unwrap_or(0))?;
-        free_name(&own, row.name.clone(), Wanted::Name(&row.name))?;
-        let path = self.store.path(guild, &row.file);
-        let restored = sound(&row, &path);
-        let restored = restored.map_err(|_| Error::NotFound("the file of this sound is gone"))?;
-        let write = move |conn: &mut _| guild_sounds::set_deleted(conn, id, None);
-        self.db.write(write).await?;
-        let restored = Arc::new(restored);
-        self.show(guild, own, Some(Arc::clone(&restored)));
-        Ok(restored)
-    }
-
     /// Gives one of a guild's own sounds another name; what was said of it goes along.
     ///
     /// # Errors
@@ -310,33 +266,6 @@ impl Uploads {
         let renamed = Arc::new(renamed);
         self.show(guild, own, Some(Arc::clone(&renamed)));
         Ok(renamed)
-    }
-
-    /// Forgets what has been in a bin for too long, and removes its files. Called now and then.
-    ///
-    /// # Errors
-    /// The database's; the files stay then.
-    pub async fn purge(&self) -> Result<(), Error> {
-        let days = i64::try_from(self.rules.keep_deleted.as_millis()).unwrap_or(i64::MAX);
-        let before = self.clock.now_ms().saturating_sub(days);
-        let _one_at_a_time = self.changing.lock().await;
-        let rows = self
-            .db
-            .run(move |conn| guild_sounds::list_deleted_before(conn, before));
-        let rows = rows.await?;
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-        let write = move |conn: &mut _| guild_sounds::delete(conn, &ids);
-        self.db.write(write).await?;
-        for row in rows {
-            let path = self.store.path(row.guild(), &row.file);
-            if let Err(error) = tokio::fs::remove_file(path).await {
-                tracing::warn!(%error, sound = row.name, "a deleted sound's file stays");
-            }
-        }
-        Ok(())
     }
 
     /// Whether a guild may have one more sound of this size.

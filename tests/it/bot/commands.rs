@@ -90,6 +90,7 @@ async fn commands_are_declared_and_complete_names() {
         "search",
         "settings",
         "skip",
+        "soundboard",
         "stats",
         "stop",
         "volume",
@@ -172,6 +173,7 @@ async fn help_names_every_command() {
     `/list` List all sounds
     `/log` Show what was played last
     `/stats` Show what is played most
+    `/soundboard` List and play the sounds of Discord's own soundboard, or take them over
     `/favourite` Make a sound one of your favourites, or take that back; without one, list them
     `/bind` Choose what plays when you mute and unmute at once
     `/entrance` Choose what plays when you come into a voice channel

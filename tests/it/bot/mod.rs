@@ -13,6 +13,7 @@ mod messages;
 mod occasions;
 mod player;
 mod settings;
+mod soundboard;
 mod stage;
 mod unplayable;
 mod voice;

@@ -120,7 +120,7 @@ async fn refusals_say_what_to_do_and_leave_no_row() {
             &ada,
             r#"{"sound":"empty","source":"youtube"}"#,
             400,
-            "source must be local",
+            "source must be local or discord",
         ),
         (
             &ada,
