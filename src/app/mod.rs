@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, OpenError};
 use crate::discord::{self, Discord};
+use crate::domain::events::{Audience, Events, Feeds};
 use crate::domain::favourites::Favourites;
 use crate::domain::guilds::{Gateway, Guilds, Offline};
 use crate::domain::ingest::Ingest;
@@ -87,6 +88,8 @@ pub struct App {
     pub settings: Arc<Settings>,
     /// What is heard without a command.
     pub occasions: Arc<Occasions>,
+    /// What happens, for those who listen.
+    pub feeds: Feeds,
     /// The sounds that members like.
     pub favourites: Arc<Favourites>,
     /// What somebody may mean who has typed a part of a name.
@@ -160,6 +163,8 @@ impl App {
             db.clone(),
             clock.clone(),
         );
+        let events = Arc::new(Events::new(&clock));
+        let feeds = feeds(&config, &events, &guilds, &tokens, &clock);
         let player = Arc::new(Player::new(
             Arc::clone(&guilds),
             Arc::clone(&library),
@@ -169,6 +174,7 @@ impl App {
             voice,
             config.discord.voice_settle,
             play_log.clone(),
+            events,
             clock.clone(),
         ));
         let soundboard = Soundboard::new(discord, Arc::clone(&player), Arc::clone(&uploads));
@@ -198,6 +204,7 @@ impl App {
             player,
             settings,
             occasions,
+            feeds,
             favourites,
             suggestions,
             uploads,
@@ -349,6 +356,23 @@ impl Collection {
             transcoder,
         })
     }
+}
+
+fn feeds(
+    config: &Config,
+    events: &Arc<Events>,
+    guilds: &Arc<Guilds>,
+    tokens: &Arc<Tokens>,
+    clock: &Clock,
+) -> Feeds {
+    let audience = Audience::new(Arc::clone(guilds), clock.clone());
+    Feeds::new(
+        Arc::clone(events),
+        audience,
+        Arc::clone(tokens),
+        clock.clone(),
+        (config.limits.streams_per_user, config.limits.streams_max),
+    )
 }
 
 /// A started server.

@@ -154,6 +154,10 @@ pub struct Limits {
     pub refill: Duration,
     /// Longest page of the log and the statistics.
     pub page_max: u32,
+    /// Most live channels of one user at once.
+    pub streams_per_user: usize,
+    /// Most live channels of all users at once.
+    pub streams_max: usize,
 }
 
 /// The listener and who is believed on it.
@@ -351,6 +355,14 @@ fn read(source: &mut Source) -> Config {
             refill: Duration::from_millis(source.number("limits.refill_ms", 1, 3_600_000)),
             page_max: u32::try_from(source.number("limits.page_max", 1, 1_000_000))
                 .unwrap_or(u32::MAX),
+            streams_per_user: usize::try_from(source.number(
+                "limits.streams_per_user",
+                1,
+                1_000_000,
+            ))
+            .unwrap_or(1),
+            streams_max: usize::try_from(source.number("limits.streams_max", 1, 1_000_000))
+                .unwrap_or(1),
         },
         http: Http {
             address,

@@ -2,6 +2,7 @@
 //! `http` and `bot` call in; the domain calls `audio`, `db` and `discord`.
 
 pub mod changes;
+pub mod events;
 pub mod favourites;
 pub mod guilds;
 pub mod ingest;

@@ -5,7 +5,7 @@
 //! costs no query; the extension of a lifetime is written at most once a minute per token.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use moka::sync::Cache;
@@ -14,6 +14,7 @@ use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::db::Db;
@@ -98,7 +99,7 @@ pub struct Tokens {
     /// Used since they were last written.
     unwritten: Mutex<HashMap<i64, Arc<Remembered>>>,
     /// Counts revocations: what was read before one is not remembered after it.
-    revocations: AtomicU64,
+    revocations: watch::Sender<u64>,
 }
 
 impl Tokens {
@@ -109,7 +110,7 @@ impl Tokens {
             clock,
             remembered: Cache::new(REMEMBERED_MAX),
             unwritten: Mutex::default(),
-            revocations: AtomicU64::new(0),
+            revocations: watch::Sender::new(0),
         }
     }
 
@@ -125,7 +126,7 @@ impl Tokens {
     /// [`Error::Unauthorized`] for one that is unknown, of another user or kind, ended or revoked;
     /// the database's otherwise.
     pub async fn verify(&self, credential: &Credential) -> Result<Identity, Error> {
-        let revocations = self.revocations.load(Ordering::Acquire);
+        let revocations = *self.revocations.borrow();
         let hash = credential.hash;
         let token = self.db.quick(move |conn| tokens::find(conn, &hash)).await?;
         let remembered = Arc::new(remember(&token.ok_or(Error::Unauthorized)?, hash));
@@ -133,7 +134,7 @@ impl Tokens {
             .accept(&remembered, credential)
             .ok_or(Error::Unauthorized)?;
         self.remembered.insert(hash, remembered);
-        if self.revocations.load(Ordering::Acquire) != revocations {
+        if *self.revocations.borrow() != revocations {
             self.remembered.invalidate(&hash);
         }
         Ok(identity)
@@ -211,12 +212,41 @@ impl Tokens {
             .db
             .write(move |conn| tokens::delete(conn, user, id))
             .await?;
-        self.revocations.fetch_add(1, Ordering::Release);
+        let count_silently = |count: &mut u64| {
+            *count += 1;
+            false
+        };
+        self.revocations.send_if_modified(count_silently);
         if let Some(hash) = hash {
             self.remembered.invalidate(&hash);
         }
         self.unwritten().remove(&id);
+        // Whoever is told finds the token gone.
+        self.revocations.send_modify(|_| {});
         Ok(hash.is_some())
+    }
+
+    /// Whether a credential that was verified before is still good; extends nothing.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn is_good(&self, credential: &Credential) -> Result<bool, Error> {
+        let hash = credential.hash;
+        let remembered = if let Some(remembered) = self.remembered.get(&hash) {
+            remembered
+        } else {
+            let token = self.db.quick(move |conn| tokens::find(conn, &hash)).await?;
+            let Some(token) = token else {
+                return Ok(false);
+            };
+            Arc::new(remember(&token, hash))
+        };
+        Ok(is_same(&remembered, credential, self.clock.now_ms()))
+    }
+
+    /// Resolves whenever some token was revoked.
+    pub fn revocations(&self) -> watch::Receiver<u64> {
+        self.revocations.subscribe()
     }
 
     /// Writes the extensions that wait and removes what has ended. Called every few seconds and
@@ -253,10 +283,8 @@ impl Tokens {
 
     /// Checks a remembered token against what was presented, and extends it.
     fn accept(&self, token: &Arc<Remembered>, presented: &Credential) -> Option<Identity> {
-        let same: bool = token.hash.ct_eq(&presented.hash).into();
         let now_ms = self.clock.now_ms();
-        let lives = token.expires_ms.load(Ordering::Relaxed) > now_ms;
-        if !same || !lives || token.user != presented.user || token.kind != presented.kind {
+        if !is_same(token, presented, now_ms) {
             return None;
         }
         token.used_ms.store(now_ms, Ordering::Relaxed);
@@ -295,6 +323,13 @@ impl Tokens {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a token lives and is what was presented.
+fn is_same(token: &Remembered, presented: &Credential, now_ms: i64) -> bool {
+    let same: bool = token.hash.ct_eq(&presented.hash).into();
+    let lives = token.expires_ms.load(Ordering::Relaxed) > now_ms;
+    same && lives && token.user == presented.user && token.kind == presented.kind
 }
 
 fn remember(token: &Token, hash: Hash) -> Remembered {

@@ -40,6 +40,13 @@ impl Caller {
     }
 }
 
+/// Whoever listens to a live channel, and what they showed for it. Costs no rate token; a page of
+/// another site may not.
+pub(super) struct Subscriber {
+    pub(super) user: UserId,
+    pub(super) credential: Credential,
+}
+
 /// A visitor of a page: the login of their cookies, if it is good. Costs no rate token.
 pub(super) struct Visitor {
     pub(super) session: Option<Identity>,
@@ -72,7 +79,7 @@ impl<'r> FromRequest<'r> for Caller {
 
 async fn charge(request: &Request<'_>) -> Result<Identity, Error> {
     let app = app(request)?;
-    let (identity, by_cookie) = authenticate(app, request).await?;
+    let (identity, _, by_cookie) = authenticate(app, request).await?;
     let charged = app.limits.charge(identity.user);
     let budget = charged.unwrap_or_else(|refused| refused);
     request.local_cache(|| Charged {
@@ -91,7 +98,10 @@ async fn charge(request: &Request<'_>) -> Result<Identity, Error> {
 }
 
 /// Finds out who is calling. A present `Authorization` header alone decides. Contract 2.
-async fn authenticate(app: &App, request: &Request<'_>) -> Result<(Identity, bool), Error> {
+async fn authenticate(
+    app: &App,
+    request: &Request<'_>,
+) -> Result<(Identity, Credential, bool), Error> {
     let by_cookie = !request.headers().contains("Authorization");
     let credential = if by_cookie {
         cookie_credential(request)
@@ -100,7 +110,36 @@ async fn authenticate(app: &App, request: &Request<'_>) -> Result<(Identity, boo
     };
     let presented = !by_cookie || cookies(request).any(|cookie| cookie.name() == "token");
     let identity = verify(app, request, credential.as_ref(), presented).await?;
-    Ok((identity, by_cookie))
+    let credential = credential.ok_or(Error::Unauthorized)?;
+    Ok((identity, credential, by_cookie))
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Subscriber {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        match subscribe(request).await {
+            Ok(subscriber) => Outcome::Success(subscriber),
+            Err(error) => fail(request, error),
+        }
+    }
+}
+
+async fn subscribe(request: &Request<'_>) -> Result<Subscriber, Error> {
+    let app = app(request)?;
+    let (identity, credential, _) = authenticate(app, request).await?;
+    request.local_cache(|| Charged {
+        user: Some(identity.user),
+        budget: None,
+    });
+    if request.headers().contains("Origin") {
+        check_page(app, request)?;
+    }
+    Ok(Subscriber {
+        user: identity.user,
+        credential,
+    })
 }
 
 /// Verifies a credential: from memory for nothing, else from the database for one of the requests
@@ -176,6 +215,11 @@ fn check_origin(app: &App, request: &Request<'_>) -> Result<(), Error> {
     ) {
         return Ok(());
     }
+    check_page(app, request)
+}
+
+/// Passes for requests of our own pages and of those that are allowed.
+fn check_page(app: &App, request: &Request<'_>) -> Result<(), Error> {
     let header = |name| request.headers().get_one(name);
     let listed = header("Origin").is_some_and(|origin| {
         origin == app.config.public_url.origin()

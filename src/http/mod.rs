@@ -11,6 +11,7 @@ mod fallback;
 mod guards;
 mod guild;
 mod health;
+mod live;
 mod login;
 mod methods;
 mod page;
@@ -58,6 +59,7 @@ pub fn rocket(app: Arc<App>) -> Rocket<Build> {
                 player::leave_channel,
                 player::set_volume,
                 player::skip_sound,
+                live::stream_events,
                 page::show_board,
                 page::serve_asset,
                 health::alive,

@@ -5,14 +5,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
 use super::handle::Handle;
 use super::link::{self, Link, Restores};
-use super::order::{Command, Order, Outcome, Parts, Reply, View};
+use super::order::{Command, Order, Outcome, Parts, Reply};
 use super::queue::{Queue, Waiting};
+use super::screen::Screen;
 use super::view::{NowPlaying, State};
-use super::work::{Done, Entered, Starting, Task, Wish, Work, answer, enter, refuse, tell};
+use super::work::{
+    Done, Entered, Starting, Task, Wish, Work, answer, enter, follow_track, refuse, tell,
+};
 use crate::domain::settings::{GuildSettings, Mode};
 use crate::domain::voice::{Line, Others, Started, VoiceError};
 use crate::error::Error;
@@ -28,13 +31,7 @@ const OVERLAP_MAX: usize = 8;
 /// Starts a guild's player.
 pub(super) fn start(guild: GuildId, parts: Arc<Parts>, settings: Arc<GuildSettings>) -> Handle {
     let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
-    let view = View {
-        state: State::Idle,
-        reason: None,
-        playing: Vec::new(),
-        queue: Vec::new(),
-    };
-    let (shown, view) = watch::channel(view);
+    let (shown, view) = Screen::new(guild, Arc::clone(&parts), settings.volume);
     let actor = Actor {
         guild,
         parts,
@@ -57,22 +54,17 @@ pub(super) fn start(guild: GuildId, parts: Arc<Parts>, settings: Arc<GuildSettin
     Handle { commands, view }
 }
 
-struct Track {
-    number: u64,
-    now: NowPlaying,
-}
-
 struct Actor {
     guild: GuildId,
     parts: Arc<Parts>,
     settings: Arc<GuildSettings>,
-    shown: watch::Sender<View>,
+    shown: Screen,
     /// Weak: the player ends when nobody can ask it for anything any more.
     own: mpsc::WeakSender<Command>,
     waiting: Queue,
     /// What is being started.
     starting: Option<Starting>,
-    tracks: Vec<Track>,
+    tracks: Vec<NowPlaying>,
     work: Option<Work>,
     /// Whether what is being started is still wanted.
     wish: Arc<Wish>,
@@ -154,6 +146,7 @@ impl Actor {
             }
             Command::Settings(settings) => {
                 self.settings = settings;
+                self.shown.volume(self.settings.volume);
                 self.level().await;
             }
             Command::Look => {}
@@ -304,7 +297,7 @@ impl Actor {
         self.ended = Some((state, reason));
         if let Some(reason) = reason {
             // What waits would only be refused one by one.
-            self.waiting.clear(reason);
+            self.fail_waiting(reason);
         }
         self.see_loss();
         match done.task {
@@ -338,6 +331,7 @@ impl Actor {
             // Whoever waited for it was told when it was withdrawn.
             Ok(None) => return,
             Err(error) => {
+                self.shown.failed([&order], error.reason());
                 return self.answer(reply, Err(error.into()));
             }
         };
@@ -347,15 +341,10 @@ impl Actor {
             // They have ended; that they have is still on its way here.
             self.tracks.clear();
         }
-        self.tracks.push(Track {
-            number,
-            now: order.now_playing(started_ms),
-        });
-        let own = self.own.clone();
-        tokio::spawn(async move {
-            let _over_either_way = started.ended.await;
-            tell(&own, Command::Ended(number)).await;
-        });
+        let now = order.now_playing(number, started_ms);
+        self.tracks.push(now.clone());
+        let shown = (Arc::clone(&self.parts), self.shown.clone());
+        tokio::spawn(follow_track(started, now, shown, self.own.clone()));
         let commit = self
             .parts
             .log
@@ -380,7 +369,7 @@ impl Actor {
         let may_come_back = state == State::Lost;
         let now = self.parts.clock.monotonic();
         if !(may_come_back && self.waiting.len() > 0 && self.restores.allow(now)) {
-            self.waiting.clear("the bot has lost its voice connection");
+            self.fail_waiting("the bot has lost its voice connection");
         }
         true
     }
@@ -390,6 +379,12 @@ impl Actor {
         self.waiting.clear(reason);
         self.tracks.clear();
         self.end_playing().await;
+    }
+
+    /// Drops what waits because it cannot be played.
+    fn fail_waiting(&mut self, reason: &'static str) {
+        self.shown.failed(self.waiting.orders(), reason);
+        self.waiting.clear(reason);
     }
 
     async fn level(&self) {
@@ -469,14 +464,7 @@ impl Actor {
         let ended = self.ended.take();
         let starting = self.starting.iter().map(|starting| starting.queued.clone());
         let queue: Vec<_> = starting.chain(self.waiting.shown()).collect();
-        let playing: Vec<_> = self.tracks.iter().map(|track| track.now.clone()).collect();
-        self.shown.send_modify(|view| {
-            if let Some((state, reason)) = ended {
-                (view.state, view.reason) = (state, reason);
-            }
-            view.queue = queue;
-            view.playing = playing;
-        });
+        self.shown.sounds(ended, self.tracks.clone(), queue);
     }
 
     fn next_number(&mut self) -> u64 {

@@ -8,6 +8,7 @@ mod link;
 mod order;
 mod queue;
 mod random;
+mod screen;
 mod view;
 mod work;
 
@@ -21,6 +22,7 @@ use crate::audio::{Prepared, Transcoder};
 use crate::clock::Clock;
 use crate::discord::rest::Member;
 use crate::domain::changes::Changes;
+use crate::domain::events::{Event, Events, PlayerEvent};
 use crate::domain::guilds::{Guilds, MissingRight};
 use crate::domain::labels::Labels;
 use crate::domain::library::{Library, Sound};
@@ -87,12 +89,14 @@ impl Player {
         voice: Arc<dyn Voice>,
         settle: Duration,
         log: PlayLog,
+        events: Arc<Events>,
         clock: Clock,
     ) -> Self {
         let parts = Parts {
             guilds,
             voice,
             log,
+            events,
             clock,
             settle,
         };
@@ -273,7 +277,12 @@ impl Player {
         guild: GuildId,
         change: impl FnOnce(&mut GuildSettings) + Send + 'static,
     ) -> Result<Arc<GuildSettings>, Error> {
+        let before = self.settings.get(guild).await?.volume;
         let settings = self.settings.update(guild, change).await?;
+        if settings.volume != before {
+            let event = PlayerEvent::Volume(settings.volume);
+            self.parts.events.publish(Event::Player(guild, event));
+        }
         if let Some(actor) = self.find_actor(guild) {
             let _has_ended = actor
                 .commands
@@ -367,17 +376,11 @@ impl Player {
             });
         };
         let view = actor.view.borrow().clone();
-        let state = match view.state {
-            busy @ (State::Joining | State::Securing) => busy,
-            _ if !view.playing.is_empty() => State::Playing,
-            _ if channel.is_some() => State::Ready,
-            ended => ended,
-        };
-        let is_told = matches!(state, State::Lost | State::Refused);
+        let (state, reason) = view.seen_in(channel);
         Ok(PlayerState {
             channel,
             state,
-            reason: view.reason.filter(|_| is_told),
+            reason,
             playing: view.playing,
             queue: view.queue,
             volume: settings.volume,

@@ -14,6 +14,7 @@ use super::view::{NowPlaying, Queued, State};
 use crate::audio::Prepared;
 use crate::clock::Clock;
 use crate::db::plays::{LOCAL, NewPlay};
+use crate::domain::events::Events;
 use crate::domain::guilds::Guilds;
 use crate::domain::play_log::{NotLogged, PlayLog};
 use crate::domain::settings::GuildSettings;
@@ -26,6 +27,7 @@ pub(super) struct Parts {
     pub(super) guilds: Arc<Guilds>,
     pub(super) voice: Arc<dyn Voice>,
     pub(super) log: PlayLog,
+    pub(super) events: Arc<Events>,
     pub(super) clock: Clock,
     /// Wait between a fresh join and the first sound: until clients and bot have agreed on the
     /// keys of the end-to-end encryption nobody hears anything, and there is no event for it.
@@ -52,9 +54,12 @@ impl Order {
         }
     }
 
-    /// The same as something that plays since `started_ms`, in Unix milliseconds.
-    pub(super) fn now_playing(&self, started_ms: i64) -> NowPlaying {
+    /// The same as something that plays since `started_ms`, in Unix milliseconds; the `number` tells
+    /// it from others.
+    pub(super) fn now_playing(&self, number: u64, started_ms: i64) -> NowPlaying {
         NowPlaying {
+            number,
+            channel: self.channel,
             sound: self.sound.clone(),
             user: self.user,
             user_tag: self.user_tag.clone(),
@@ -112,4 +117,18 @@ pub(super) struct View {
     pub(super) reason: Option<&'static str>,
     pub(super) playing: Vec<NowPlaying>,
     pub(super) queue: Vec<Queued>,
+}
+
+impl View {
+    /// What the player is about, for a bot that is in this channel, and why.
+    pub(super) fn seen_in(&self, channel: Option<ChannelId>) -> (State, Option<&'static str>) {
+        let state = match self.state {
+            busy @ (State::Joining | State::Securing) => busy,
+            _ if !self.playing.is_empty() => State::Playing,
+            _ if channel.is_some() => State::Ready,
+            ended => ended,
+        };
+        let is_told = matches!(state, State::Lost | State::Refused);
+        (state, self.reason.filter(|_| is_told))
+    }
 }

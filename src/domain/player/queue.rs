@@ -47,6 +47,11 @@ impl Queue {
         }
     }
 
+    /// What it is made of.
+    pub(super) fn orders(&self) -> impl Iterator<Item = &Order> {
+        self.0.iter().map(|waiting| &waiting.order)
+    }
+
     /// Forgets all of it, and says why.
     pub(super) fn clear(&mut self, reason: &str) {
         for waiting in self.0.drain(..) {

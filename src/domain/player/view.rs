@@ -41,6 +41,10 @@ impl State {
 /// A sound that is being sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NowPlaying {
+    /// Tells it from the same sound at another time.
+    pub number: u64,
+    /// Where.
+    pub channel: ChannelId,
     /// The sound's name without its extension.
     pub sound: String,
     /// Who asked for it.

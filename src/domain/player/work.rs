@@ -1,16 +1,22 @@
 //! What a guild's player does with Discord, for as long as it takes: in tasks of their own, one at
 //! a time, beside the [`actor`](super::actor).
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::order::{Command, Order, Outcome, Parts, Reply, View};
-use super::view::{Queued, State};
+use super::order::{Command, Order, Outcome, Parts, Reply};
+use super::screen::Screen;
+use super::view::{NowPlaying, Queued, State};
 use crate::domain::voice::{Line, Started, VoiceError};
 use crate::error::Error;
 use crate::ids::{ChannelId, GuildId};
+
+/// How late a track's end may be.
+const STUCK_AFTER: Duration = Duration::from_secs(10);
 
 /// What is being started, and whoever waits for it.
 pub(super) struct Starting {
@@ -90,23 +96,39 @@ pub(super) fn refuse(reply: Option<Reply<Outcome>>, reason: &str) {
 /// The connection's; there is none then.
 pub(super) async fn enter(
     parts: &Parts,
-    shown: &watch::Sender<View>,
+    shown: &Screen,
     guild: GuildId,
     channel: ChannelId,
 ) -> Result<Line, VoiceError> {
-    let show = |state| {
-        shown.send_modify(|view| {
-            view.state = state;
-            view.reason = None;
-        });
-    };
-    show(State::Joining);
+    shown.busy(State::Joining);
     let line = parts.voice.join(guild, channel).await?;
     if !parts.settle.is_zero() && parts.guilds.gateway().has_ears(guild, channel) {
-        show(State::Securing);
+        shown.busy(State::Securing);
         tokio::time::sleep(parts.settle).await;
     }
     Ok(line)
+}
+
+/// Waits for the end of a track, and tells the player then; tells everybody when it is overdue.
+pub(super) async fn follow_track(
+    started: Started,
+    now: NowPlaying,
+    (parts, shown): (Arc<Parts>, Screen),
+    player: mpsc::WeakSender<Command>,
+) {
+    let number = now.number;
+    let length = Duration::from_millis(now.length_ms);
+    let overdue_at = parts.clock.monotonic() + length + STUCK_AFTER;
+    let mut ended = started.ended;
+    tokio::select! {
+        biased;
+        _over_either_way = &mut ended => {}
+        () = parts.clock.sleep_until(overdue_at) => {
+            shown.stuck(&now, STUCK_AFTER);
+            let _over_either_way = ended.await;
+        }
+    }
+    tell(&player, Command::Ended(number)).await;
 }
 
 /// Tells whoever waits what came of a command.

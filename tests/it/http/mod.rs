@@ -2,6 +2,7 @@
 
 mod address;
 mod bad_input;
+mod events;
 mod guild;
 mod health;
 mod limits;

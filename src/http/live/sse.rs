@@ -1,0 +1,143 @@
+//! `GET /events`: server-sent events, for the web page and whoever likes plain HTTP. A reader that
+//! comes back with `Last-Event-ID` hears what came meanwhile. Contract 9.
+
+use std::time::Duration;
+
+use rocket::futures::stream::{BoxStream, StreamExt as _, once, unfold};
+use rocket::request::{FromRequest, Outcome};
+use rocket::response::stream::{Event as Message, EventStream};
+use rocket::response::{self, Responder};
+use rocket::{Request, Shutdown, get};
+
+use super::wire::describe;
+use crate::app::App;
+use crate::clock::Clock;
+use crate::domain::events::{End, Feed, Mark, News, Published, Scope};
+use crate::error::Error;
+use crate::http::error::fail;
+use crate::http::guards::{AppState, Subscriber};
+use crate::http::query;
+use crate::ids::GuildId;
+
+/// How long a reader waits before it comes back.
+const RETRY: Duration = Duration::from_secs(3);
+/// After so long without an event a comment shows both sides that the other is there.
+const PING_EVERY: Duration = Duration::from_secs(15);
+
+/// What a reader wants to hear.
+pub(in crate::http) struct Wanted {
+    scope: Scope,
+    after: Option<Mark>,
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Wanted {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        const GUILD: Error = Error::Invalid("guild must be the id of a guild");
+        let guild = match query::find(request, "guild") {
+            Ok(None) => Ok(Scope::Everything),
+            Ok(Some(text)) => match text.parse::<GuildId>() {
+                Ok(guild) => Ok(Scope::Guild(guild)),
+                Err(_) => Err(GUILD),
+            },
+            Err(query::Twice) => Err(GUILD),
+        };
+        let last = request.headers().get_one("Last-Event-ID");
+        let after = match last.filter(|text| !text.is_empty()).map(str::parse) {
+            None => Ok(None),
+            Some(Ok(mark)) => Ok(Some(mark)),
+            Some(Err(_)) => Err(Error::Invalid("Last-Event-ID must be the id of an event")),
+        };
+        match guild.and_then(|scope| after.map(|after| Self { scope, after })) {
+            Ok(wanted) => Outcome::Success(wanted),
+            Err(error) => fail(request, error),
+        }
+    }
+}
+
+/// A stream that proxies do not hold back.
+pub(in crate::http) struct Stream(EventStream<BoxStream<'static, Message>>);
+
+impl<'r> Responder<'r, 'r> for Stream {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'r> {
+        let mut answer = self.0.respond_to(request)?;
+        answer.set_raw_header("X-Accel-Buffering", "no");
+        Ok(answer)
+    }
+}
+
+/// What happens in one guild, or in all of the caller's, as it happens.
+#[get("/events")]
+pub(in crate::http) async fn stream_events(
+    app: &AppState,
+    subscriber: Subscriber,
+    wanted: Wanted,
+    shutdown: Shutdown,
+) -> Result<Stream, Error> {
+    let feed = open(app, &subscriber, &wanted).await?;
+    let greeting = Message::retry(RETRY)
+        .event("hello")
+        .id(feed.begins_after.to_string())
+        .with_data("{}");
+    let reader = Reader {
+        feed,
+        clock: app.clock.clone(),
+        shutdown,
+    };
+    let messages = unfold(Some(reader), |reader| async {
+        let mut reader = reader?;
+        let (message, is_last) = reader.next().await;
+        Some((message, (!is_last).then_some(reader)))
+    });
+    let messages = once(async { greeting }).chain(messages).boxed();
+    // Rocket's heartbeat goes by another clock.
+    Ok(Stream(EventStream::from(messages).heartbeat(None)))
+}
+
+async fn open(app: &App, subscriber: &Subscriber, wanted: &Wanted) -> Result<Feed, Error> {
+    if let Scope::Guild(guild) = wanted.scope {
+        app.guilds.check_member(guild, subscriber.user).await?;
+    }
+    let Subscriber { user, credential } = subscriber;
+    app.feeds
+        .open(*user, *credential, wanted.scope, wanted.after)
+}
+
+struct Reader {
+    feed: Feed,
+    clock: Clock,
+    shutdown: Shutdown,
+}
+
+impl Reader {
+    /// The next message, and whether it is the last.
+    async fn next(&mut self) -> (Message, bool) {
+        let ping_at = self.clock.monotonic() + PING_EVERY;
+        tokio::select! {
+            biased;
+            () = &mut self.shutdown => (closed("shutdown"), true),
+            news = self.feed.next() => match news {
+                Ok(News::Event(event)) => (message(&event), false),
+                Ok(News::Missed) => (Message::data("{}").event("missed"), false),
+                Err(End::Slow) => (closed("slow"), true),
+                Err(End::Revoked) => (closed("revoked"), true),
+            },
+            () = self.clock.sleep_until(ping_at) => (Message::comment("ping"), false),
+        }
+    }
+}
+
+fn message(event: &Published) -> Message {
+    let (name, data) = describe(&event.event);
+    Message::json(&data).event(name).id(event.mark.to_string())
+}
+
+fn closed(reason: &'static str) -> Message {
+    #[derive(serde::Serialize)]
+    struct Closed {
+        reason: &'static str,
+    }
+    Message::json(&Closed { reason }).event("closed")
+}

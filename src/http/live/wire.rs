@@ -1,0 +1,153 @@
+//! Events as clients get them: a name and JSON. What [`super`]'s channels have in common.
+
+use serde::Serialize;
+
+use crate::db::plays::LOCAL;
+use crate::domain::events::{Event, PlayerEvent, Track};
+use crate::domain::player::Queued;
+use crate::domain::settings::Volume;
+use crate::ids::ChannelId;
+
+/// The data of an event. Every key is always there.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Data<'a> {
+    State {
+        guild_id: String,
+        channel_id: Option<String>,
+        state: &'static str,
+        reason: Option<&'static str>,
+    },
+    Queue {
+        guild_id: String,
+        queue: Vec<QueuedData<'a>>,
+    },
+    Track {
+        #[serde(flatten)]
+        track: TrackData<'a>,
+        volume: u16,
+    },
+    Failed {
+        #[serde(flatten)]
+        track: TrackData<'a>,
+        reason: &'static str,
+    },
+    Stuck {
+        #[serde(flatten)]
+        track: TrackData<'a>,
+        threshold_ms: u128,
+    },
+    Volume {
+        guild_id: String,
+        volume: u16,
+    },
+    Channel {
+        guild_id: String,
+        channel_id: String,
+        volume: u16,
+    },
+}
+
+/// A sound that waits.
+#[derive(Serialize)]
+pub(super) struct QueuedData<'a> {
+    sound: &'a str,
+    source: &'static str,
+    user_id: String,
+    user_tag: &'a str,
+    length_ms: u64,
+}
+
+/// A sound that is played, or was to be.
+#[derive(Serialize)]
+pub(super) struct TrackData<'a> {
+    guild_id: String,
+    channel_id: String,
+    sound: &'a str,
+    source: &'static str,
+    user_id: String,
+    user_tag: &'a str,
+}
+
+/// An event's name and data.
+pub(super) fn describe(event: &Event) -> (&'static str, Data<'_>) {
+    let Event::Player(guild, event) = event;
+    let guild_id = guild.to_string();
+    match event {
+        PlayerEvent::State {
+            channel,
+            state,
+            reason,
+        } => {
+            let data = Data::State {
+                guild_id,
+                channel_id: channel.map(|channel| channel.to_string()),
+                state: state.name(),
+                reason: *reason,
+            };
+            ("player_state", data)
+        }
+        PlayerEvent::Queue(queue) => {
+            let queue = queue.iter().map(queued).collect();
+            ("queue", Data::Queue { guild_id, queue })
+        }
+        PlayerEvent::Playing { track, volume } => ("playing", sounding(guild_id, track, *volume)),
+        PlayerEvent::Ended { track, volume } => ("end", sounding(guild_id, track, *volume)),
+        PlayerEvent::Failed { track, reason } => {
+            let data = Data::Failed {
+                track: describe_track(guild_id, track),
+                reason,
+            };
+            ("play_error", data)
+        }
+        PlayerEvent::Stuck { track, threshold } => {
+            let data = Data::Stuck {
+                track: describe_track(guild_id, track),
+                threshold_ms: threshold.as_millis(),
+            };
+            ("stuck", data)
+        }
+        PlayerEvent::Volume(volume) => {
+            let volume = volume.percent();
+            ("volume_changed", Data::Volume { guild_id, volume })
+        }
+        PlayerEvent::Joined { channel, volume } => ("joined", place(guild_id, *channel, *volume)),
+        PlayerEvent::Left { channel, volume } => ("left", place(guild_id, *channel, *volume)),
+    }
+}
+
+fn sounding(guild_id: String, track: &Track, volume: Volume) -> Data<'_> {
+    Data::Track {
+        track: describe_track(guild_id, track),
+        volume: volume.percent(),
+    }
+}
+
+fn place(guild_id: String, channel: ChannelId, volume: Volume) -> Data<'static> {
+    Data::Channel {
+        guild_id,
+        channel_id: channel.to_string(),
+        volume: volume.percent(),
+    }
+}
+
+fn describe_track(guild_id: String, track: &Track) -> TrackData<'_> {
+    TrackData {
+        guild_id,
+        channel_id: track.channel.to_string(),
+        sound: &track.sound,
+        source: LOCAL,
+        user_id: track.user.to_string(),
+        user_tag: &track.user_tag,
+    }
+}
+
+fn queued(waiting: &Queued) -> QueuedData<'_> {
+    QueuedData {
+        sound: &waiting.sound,
+        source: LOCAL,
+        user_id: waiting.user.to_string(),
+        user_tag: &waiting.user_tag,
+        length_ms: waiting.length_ms,
+    }
+}
