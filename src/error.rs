@@ -58,6 +58,10 @@ impl Error {
     /// say which. Contract 1.
     pub const NOT_A_MEMBER: Self = Self::Forbidden("you must be a member of this guild");
 
+    /// The caller follows nobody into voice who is not there. Contract 5.
+    pub const NOT_IN_VOICE: Self =
+        Self::Forbidden("you need to be in a voice channel to perform this command");
+
     /// A fault of ours, with the cause for the log.
     pub fn internal(cause: impl Into<Cause>) -> Self {
         Self::Internal(cause.into())

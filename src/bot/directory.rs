@@ -248,6 +248,12 @@ impl Gateway for Directory {
             .and_then(|channel| ChannelId::try_from(channel.get()).ok())
     }
 
+    fn voice_guild(&self, user: UserId) -> Option<GuildId> {
+        let guilds: Vec<GuildId> = self.read().names.keys().copied().collect();
+        let is_there = |guild: &GuildId| self.voice_channel(*guild, user).is_some();
+        guilds.into_iter().find(is_there)
+    }
+
     fn has_listeners(&self, guild: GuildId, channel: ChannelId) -> bool {
         self.any_other(guild, channel, |_| true)
     }

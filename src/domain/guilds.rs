@@ -139,6 +139,8 @@ pub trait Gateway: Send + Sync {
     fn details(&self, guild: GuildId) -> Option<GuildDetails>;
     /// The voice channel a member is in now.
     fn voice_channel(&self, guild: GuildId, user: UserId) -> Option<ChannelId>;
+    /// The guild in whose voice channels a user is now, in one that the bot is in too.
+    fn voice_guild(&self, user: UserId) -> Option<GuildId>;
     /// Whether anyone but the bot is in a voice channel.
     fn has_listeners(&self, guild: GuildId, channel: ChannelId) -> bool;
     /// Whether anyone in a voice channel would hear the bot: people who are not deafened.
@@ -174,6 +176,10 @@ impl Gateway for Offline {
     }
 
     fn voice_channel(&self, _: GuildId, _: UserId) -> Option<ChannelId> {
+        None
+    }
+
+    fn voice_guild(&self, _: UserId) -> Option<GuildId> {
         None
     }
 

@@ -23,6 +23,9 @@ use crate::ids::UserId;
 const KEYS_MAX: usize = 100_000;
 
 const HOUR: Duration = Duration::from_hours(1);
+/// Messages to `/ws` at once, and the time until one more is admitted. Contract 4.
+const SOCKET_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
+const SOCKET_REFILL: Duration = Duration::from_millis(1_500);
 
 /// Most addresses that are kept out at once.
 const BLOCKED_MAX: u64 = 100_000;
@@ -59,6 +62,7 @@ impl From<IpAddr> for AddressKey {
 /// All limiters.
 pub struct Limits {
     users: Keyed<UserId>,
+    sockets: Keyed<UserId>,
     strangers: Keyed<AddressKey>,
     failures: Keyed<AddressKey>,
     /// Until when, on the monotonic clock, nothing is looked up for an address that failed too
@@ -78,6 +82,7 @@ impl Limits {
         };
         Self {
             users: Keyed::new(config.burst, config.refill, clock, KEYS_MAX),
+            sockets: Keyed::new(SOCKET_BURST, SOCKET_REFILL, clock, KEYS_MAX),
             strangers: fixed(60, 100),
             failures: fixed(10, 60_000),
             blocked: Cache::new(BLOCKED_MAX),
@@ -98,6 +103,15 @@ impl Limits {
     /// The budget with the wait, when there is none; nothing is taken then.
     pub fn charge(&self, user: UserId) -> Result<Budget, Budget> {
         self.users.charge(&user)
+    }
+
+    /// Takes one token of a user's for a message to `/ws`: a bucket of its own, however many
+    /// connections there are. Contract 4.
+    ///
+    /// # Errors
+    /// The budget with the wait, when there is none; nothing is taken then.
+    pub fn charge_socket(&self, user: UserId) -> Result<Budget, Budget> {
+        self.sockets.charge(&user)
     }
 
     /// Counts a request that nobody has been identified for.
@@ -154,6 +168,7 @@ impl Limits {
     /// Drops the keys whose buckets are full again. Called once a minute.
     pub fn drop_idle(&self) {
         self.users.drop_idle();
+        self.sockets.drop_idle();
         self.strangers.drop_idle();
         self.failures.drop_idle();
         self.oauth.drop_idle();

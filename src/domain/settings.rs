@@ -74,6 +74,8 @@ pub struct Volume(u16);
 impl Volume {
     /// Sounds as they were prepared.
     pub const FULL: Self = Self(100);
+    /// Twice as loud.
+    pub const LOUDEST: Self = Self(VOLUME_MAX);
 
     /// A volume of so many percent; `None` above 200.
     pub fn new(percent: u16) -> Option<Self> {

@@ -40,13 +40,6 @@ impl Caller {
     }
 }
 
-/// Whoever listens to a live channel, and what they showed for it. Costs no rate token; a page of
-/// another site may not.
-pub(super) struct Subscriber {
-    pub(super) user: UserId,
-    pub(super) credential: Credential,
-}
-
 /// A visitor of a page: the login of their cookies, if it is good. Costs no rate token.
 pub(super) struct Visitor {
     pub(super) session: Option<Identity>,
@@ -60,7 +53,7 @@ pub(super) struct SameOrigin;
 /// Where the request comes from: the peer, or what a trusted proxy says about it.
 pub(super) struct Address(pub(super) IpAddr);
 
-fn app<'r>(request: &'r Request<'_>) -> Result<&'r Arc<App>, Error> {
+pub(super) fn app<'r>(request: &'r Request<'_>) -> Result<&'r Arc<App>, Error> {
     let app = request.rocket().state::<Arc<App>>();
     app.ok_or_else(|| Error::internal("the application is not managed"))
 }
@@ -98,7 +91,7 @@ async fn charge(request: &Request<'_>) -> Result<Identity, Error> {
 }
 
 /// Finds out who is calling. A present `Authorization` header alone decides. Contract 2.
-async fn authenticate(
+pub(super) async fn authenticate(
     app: &App,
     request: &Request<'_>,
 ) -> Result<(Identity, Credential, bool), Error> {
@@ -108,53 +101,31 @@ async fn authenticate(
     } else {
         basic_credential(request)
     };
-    let presented = !by_cookie || cookies(request).any(|cookie| cookie.name() == "token");
-    let identity = verify(app, request, credential.as_ref(), presented).await?;
+    let address = address(app, request);
+    let presented = presents_credential(request);
+    let identity = verify(app, address, credential.as_ref(), presented).await?;
     let credential = credential.ok_or(Error::Unauthorized)?;
     Ok((identity, credential, by_cookie))
 }
 
-#[rocket::async_trait]
-impl<'r> FromRequest<'r> for Subscriber {
-    type Error = ();
-
-    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-        match subscribe(request).await {
-            Ok(subscriber) => Outcome::Success(subscriber),
-            Err(error) => fail(request, error),
-        }
-    }
-}
-
-async fn subscribe(request: &Request<'_>) -> Result<Subscriber, Error> {
-    let app = app(request)?;
-    let (identity, credential, _) = authenticate(app, request).await?;
-    request.local_cache(|| Charged {
-        user: Some(identity.user),
-        budget: None,
-    });
-    if request.headers().contains("Origin") {
-        check_page(app, request)?;
-    }
-    Ok(Subscriber {
-        user: identity.user,
-        credential,
-    })
+/// Whether there is something that could be a credential, good or not.
+pub(super) fn presents_credential(request: &Request<'_>) -> bool {
+    request.headers().contains("Authorization")
+        || cookies(request).any(|cookie| cookie.name() == "token")
 }
 
 /// Verifies a credential: from memory for nothing, else from the database for one of the requests
 /// that the address has as a stranger's. A failure counts when something was `presented`; after
 /// too many, nothing that the address presents is looked up for a while.
-async fn verify(
+pub(super) async fn verify(
     app: &App,
-    request: &Request<'_>,
+    address: IpAddr,
     credential: Option<&Credential>,
     presented: bool,
 ) -> Result<Identity, Error> {
     if let Some(identity) = credential.and_then(|known| app.tokens.recall(known)) {
         return Ok(identity);
     }
-    let address = address(app, request);
     let limited = |refused: Refused| Error::Limited(refused.0);
     app.limits.charge_stranger(address).map_err(limited)?;
     if presented {
@@ -219,7 +190,7 @@ fn check_origin(app: &App, request: &Request<'_>) -> Result<(), Error> {
 }
 
 /// Passes for requests of our own pages and of those that are allowed.
-fn check_page(app: &App, request: &Request<'_>) -> Result<(), Error> {
+pub(super) fn check_page(app: &App, request: &Request<'_>) -> Result<(), Error> {
     let header = |name| request.headers().get_one(name);
     let listed = header("Origin").is_some_and(|origin| {
         origin == app.config.public_url.origin()
@@ -266,11 +237,13 @@ async fn visit(request: &Request<'_>) -> Result<Visitor, Error> {
     let credential = cookie_credential(request).filter(|_| !has_header);
     let session = match &credential {
         None => None,
-        Some(credential) => match verify(app, request, Some(credential), true).await {
-            Ok(identity) => Some(identity),
-            Err(Error::Unauthorized) => None,
-            Err(error) => return Err(error),
-        },
+        Some(credential) => {
+            match verify(app, address(app, request), Some(credential), true).await {
+                Ok(identity) => Some(identity),
+                Err(Error::Unauthorized) => None,
+                Err(error) => return Err(error),
+            }
+        }
     };
     if let Some(identity) = session {
         request.local_cache(|| Charged {
@@ -297,7 +270,7 @@ impl<'r> FromRequest<'r> for Address {
 }
 
 /// The right-most address of `X-Forwarded-For` that is no trusted proxy's own, if the peer is one.
-fn address(app: &App, request: &Request<'_>) -> IpAddr {
+pub(super) fn address(app: &App, request: &Request<'_>) -> IpAddr {
     let peer = request
         .remote()
         .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |remote| remote.ip());

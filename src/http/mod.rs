@@ -60,6 +60,7 @@ pub fn rocket(app: Arc<App>) -> Rocket<Build> {
                 player::set_volume,
                 player::skip_sound,
                 live::stream_events,
+                live::open_socket,
                 page::show_board,
                 page::serve_asset,
                 health::alive,

@@ -13,10 +13,10 @@ use crate::discord::user_tag;
 use crate::domain::player::{Asker, NowPlaying, PlayerState, Queued};
 use crate::domain::settings::Volume;
 use crate::error::Error;
-use crate::ids::{GuildId, NotASnowflake};
+use crate::ids::{GuildId, NotASnowflake, UserId};
 
 /// Longest name of a sound, in bytes: what file systems allow.
-const SOUND_MAX_BYTES: usize = 255;
+pub(super) const SOUND_MAX_BYTES: usize = 255;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -86,7 +86,7 @@ pub(super) async fn play_sound(
         Some(DISCORD) => DISCORD,
         Some(_) => return Err(Error::Invalid("source must be local or discord")),
     };
-    let user_tag = tag(app, &caller).await?;
+    let user_tag = tag(app, caller.user()).await?;
     let asker = asker(&caller, guild);
     let play = if source == LOCAL {
         app.player.play(asker, user_tag, &body.sound).await?
@@ -201,9 +201,8 @@ fn asker(caller: &Caller, guild: GuildId) -> Asker {
     }
 }
 
-/// What the log calls the caller: the name at the last login.
-async fn tag(app: &App, caller: &Caller) -> Result<String, Error> {
-    let id = caller.user();
+/// What the log calls a user: the name at the last login.
+pub(super) async fn tag(app: &App, id: UserId) -> Result<String, Error> {
     let user = app.db.quick(move |conn| users::find(conn, id)).await?;
     Ok(user.map_or_else(
         || id.to_string(),

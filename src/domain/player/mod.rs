@@ -426,9 +426,7 @@ impl Player {
             .guilds
             .gateway()
             .voice_channel(asker.guild, asker.user)
-            .ok_or(Error::Forbidden(
-                "you need to be in a voice channel to perform this command",
-            ))
+            .ok_or(Error::NOT_IN_VOICE)
     }
 
     fn check_bot_rights(&self, guild: GuildId, channel: ChannelId) -> Result<(), Error> {

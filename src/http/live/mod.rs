@@ -1,7 +1,11 @@
 //! Live channels: what happens, told at once. All of them take their events from
 //! `domain::events`, which decides who may see what. Contract 9.
 
+mod guard;
+mod socket;
 mod sse;
 mod wire;
+mod ws;
 
 pub(super) use sse::*;
+pub(super) use ws::*;

@@ -9,13 +9,14 @@ use rocket::response::stream::{Event as Message, EventStream};
 use rocket::response::{self, Responder};
 use rocket::{Request, Shutdown, get};
 
+use super::guard::Subscriber;
 use super::wire::describe;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::domain::events::{End, Feed, Mark, News, Published, Scope};
 use crate::error::Error;
 use crate::http::error::fail;
-use crate::http::guards::{AppState, Subscriber};
+use crate::http::guards::AppState;
 use crate::http::query;
 use crate::ids::GuildId;
 

@@ -10,5 +10,6 @@ mod login;
 mod page;
 mod player;
 mod plays;
+mod socket;
 mod sounds;
 mod tokens;
