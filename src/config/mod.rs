@@ -355,14 +355,8 @@ fn read(source: &mut Source) -> Config {
             refill: Duration::from_millis(source.number("limits.refill_ms", 1, 3_600_000)),
             page_max: u32::try_from(source.number("limits.page_max", 1, 1_000_000))
                 .unwrap_or(u32::MAX),
-            streams_per_user: usize::try_from(source.number(
-                "limits.streams_per_user",
-                1,
-                1_000_000,
-            ))
-            .unwrap_or(1),
-            streams_max: usize::try_from(source.number("limits.streams_max", 1, 1_000_000))
-                .unwrap_or(1),
+            streams_per_user: source.size("limits.streams_per_user", 1_000_000),
+            streams_max: source.size("limits.streams_max", 1_000_000),
         },
         http: Http {
             address,

@@ -93,6 +93,11 @@ impl Source {
         }
     }
 
+    /// A whole number of things in memory: from 1 to `max`.
+    pub(super) fn size(&mut self, key: &str, max: u64) -> usize {
+        usize::try_from(self.number(key, 1, max)).unwrap_or(usize::MAX)
+    }
+
     /// Everything that was wrong.
     pub(super) fn into_faults(self) -> Vec<String> {
         self.faults

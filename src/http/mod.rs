@@ -35,6 +35,7 @@ use crate::app::App;
 /// The server, ready to be launched.
 pub fn rocket(app: Arc<App>) -> Rocket<Build> {
     let hsts = app.config.public_url.is_https();
+    let sessions = Arc::new(live::Sessions::new(app.config.limits.streams_max));
     rocket::custom(config(&app))
         .mount(
             "/",
@@ -61,6 +62,8 @@ pub fn rocket(app: Arc<App>) -> Rocket<Build> {
                 player::skip_sound,
                 live::stream_events,
                 live::open_socket,
+                live::receive_packets,
+                live::send_packets,
                 page::show_board,
                 page::serve_asset,
                 health::alive,
@@ -77,6 +80,7 @@ pub fn rocket(app: Arc<App>) -> Rocket<Build> {
                 .enable(Referrer::NoReferrer),
         )
         .attach(fairings::Headers { hsts })
+        .manage(sessions)
         .manage(app)
 }
 

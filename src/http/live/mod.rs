@@ -3,9 +3,11 @@
 
 mod guard;
 mod socket;
+mod socketio;
 mod sse;
 mod wire;
 mod ws;
 
+pub(super) use socketio::*;
 pub(super) use sse::*;
 pub(super) use ws::*;

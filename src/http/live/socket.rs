@@ -29,6 +29,8 @@ const GOODBYE: Duration = Duration::from_secs(1);
 pub(super) enum Closing {
     /// The peer has gone, or does not read.
     Gone,
+    /// Everything has been said.
+    Done,
     /// The server stops.
     Shutdown,
     /// The credential is missing, wrong or not good any more.
@@ -56,6 +58,7 @@ impl Closing {
     fn frame(self) -> Option<CloseFrame<'static>> {
         let (code, reason) = match self {
             Self::Gone => return None,
+            Self::Done => (CloseCode::Normal, ""),
             Self::Shutdown => (CloseCode::Away, "the server is stopping"),
             Self::Unauthorized => (CloseCode::Library(4001), "unauthorized"),
             Self::Slow => (CloseCode::Again, "events were not read in time"),

@@ -11,5 +11,6 @@ mod page;
 mod player;
 mod plays;
 mod socket;
+mod socketio;
 mod sounds;
 mod tokens;

@@ -4,6 +4,7 @@
 pub mod browser;
 pub mod child;
 pub mod house;
+pub mod node;
 pub mod socket;
 
 use std::net::SocketAddr;
