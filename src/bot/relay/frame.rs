@@ -16,6 +16,8 @@ pub(super) enum FromClient {
     Identify,
     /// It wants the one that it had.
     Resume,
+    /// It wants to be in a voice channel of this guild, or in none.
+    Voice(u64),
     /// Something that is passed on.
     Other,
 }
@@ -45,6 +47,16 @@ struct Operation {
     op: u8,
 }
 
+#[derive(Deserialize)]
+struct VoiceState {
+    d: VoiceStateGuild,
+}
+
+#[derive(Deserialize)]
+struct VoiceStateGuild {
+    guild_id: String,
+}
+
 /// Reads a client's frame.
 pub(super) fn from_client(message: &Message) -> FromClient {
     let Message::Text(text) = message else {
@@ -54,6 +66,11 @@ pub(super) fn from_client(message: &Message) -> FromClient {
         Ok(Operation { op: 1 }) => FromClient::Heartbeat,
         Ok(Operation { op: 2 }) => FromClient::Identify,
         Ok(Operation { op: 6 }) => FromClient::Resume,
+        Ok(Operation { op: 4 }) => {
+            let state = serde_json::from_str::<VoiceState>(text).ok();
+            let guild = state.and_then(|state| state.d.guild_id.parse().ok());
+            guild.map_or(FromClient::Other, FromClient::Voice)
+        }
         _ => FromClient::Other,
     }
 }
@@ -128,6 +145,10 @@ mod tests {
         );
         assert_eq!(client(r#"{"op":6,"d":{}}"#), FromClient::Resume);
         assert_eq!(client(r#"{"op":4,"d":{}}"#), FromClient::Other);
+        assert_eq!(
+            client(r#"{"op":4,"d":{"guild_id":"7","channel_id":null}}"#),
+            FromClient::Voice(7)
+        );
         assert_eq!(client("x"), FromClient::Other);
     }
 }

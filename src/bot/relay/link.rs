@@ -18,6 +18,7 @@ use tokio_tungstenite::{
 };
 
 use super::frame::{FromClient, FromDiscord, from_client, from_discord, heartbeat_ack};
+use super::pace::Pace;
 use super::{Report, Shared, set_up};
 
 type Local = WebSocketStream<TcpStream>;
@@ -222,6 +223,7 @@ struct Link<'a> {
     /// By when Discord must have said anything, and something about a login.
     heard_by: Option<Duration>,
     login_by: Option<Duration>,
+    pace: Pace,
 }
 
 impl<'a> Link<'a> {
@@ -232,6 +234,7 @@ impl<'a> Link<'a> {
             upstream,
             heard_by: None,
             login_by: None,
+            pace: Pace::default(),
         }
     }
 
@@ -257,10 +260,11 @@ impl<'a> Link<'a> {
             tokio::select! {
                 message = self.upstream.next() => self.hear(message).await?,
                 message = self.local.next() => self.pass_on(message).await?,
-                () = overdue(self.shared, deadline) => {
+                () = when(self.shared, deadline) => {
                     tracing::warn!("the gateway does not answer any more");
                     return Err(End::Line);
                 }
+                () = when(self.shared, self.pace.due()) => self.send_waiting().await?,
                 // The relay itself keeps the sender.
                 _ = nudges.changed() => self.tell(Message::Pong(Bytes::new())).await?,
             }
@@ -318,8 +322,28 @@ impl<'a> Link<'a> {
             }
             FromClient::Resume => self.login_by = Some(now + LOGIN_PATIENCE),
             FromClient::Other if message.is_ping() || message.is_pong() => return Ok(()),
-            FromClient::Other => {}
+            FromClient::Voice(guild) => return self.send_in_turn(Some(guild), message).await,
+            FromClient::Other => return self.send_in_turn(None, message).await,
         }
+        self.pace.count(now);
+        self.send(message).await
+    }
+
+    async fn send_in_turn(&mut self, voice: Option<u64>, message: Message) -> Result<(), End> {
+        if !self.pace.hold(voice, message) {
+            tracing::warn!("too much waits to be sent to the gateway: a message is dropped");
+        }
+        self.send_waiting().await
+    }
+
+    async fn send_waiting(&mut self) -> Result<(), End> {
+        while let Some(message) = self.pace.next(self.shared.clock.monotonic()) {
+            self.send(message).await?;
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, message: Message) -> Result<(), End> {
         match timeout(SEND_PATIENCE, self.upstream.send(message)).await {
             Ok(Ok(())) => Ok(()),
             _ => Err(End::Line),
@@ -342,9 +366,10 @@ impl<'a> Link<'a> {
 
 type Fault = tokio_tungstenite::tungstenite::Error;
 
-async fn overdue(shared: &Shared, deadline: Option<Duration>) {
-    match deadline {
-        Some(deadline) => shared.clock.sleep_until(deadline).await,
+/// Waits until a time by the clock, for ever if there is none.
+async fn when(shared: &Shared, time: Option<Duration>) {
+    match time {
+        Some(time) => shared.clock.sleep_until(time).await,
         None => std::future::pending().await,
     }
 }

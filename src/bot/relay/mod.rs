@@ -5,10 +5,12 @@
 //! for most of a minute after a close frame without a code, needs as long to notice a line that
 //! is dead, tries again without a pause, and looks at what it is to send only twice a second. The
 //! relay counts each IDENTIFY before it leaves, lets a client send only one, watches the line,
-//! ends it in the one way after which serenity resumes at once, and can wake serenity up.
+//! sends no more than Discord takes, ends a line in the one way after which serenity resumes at
+//! once, and can wake serenity up.
 
 mod frame;
 mod link;
+mod pace;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -165,4 +167,85 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 /// A connection without waiting for more to send.
 fn set_up(stream: &TcpStream) {
     let _slower_otherwise = stream.set_nodelay(true);
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{SinkExt as _, StreamExt as _};
+    use tokio_tungstenite::tungstenite::Message;
+    use tokio_tungstenite::{accept_async, connect_async};
+
+    use super::*;
+    use crate::config::DatabaseUrl;
+    use crate::db::Db;
+
+    /// Voice states and heartbeats that arrive, by their `d`.
+    async fn arrived(
+        discord: &mut tokio_tungstenite::WebSocketStream<TcpStream>,
+        count: usize,
+    ) -> Vec<serde_json::Value> {
+        let mut arrived = Vec::new();
+        while arrived.len() < count {
+            let frame = discord.next().await.unwrap().unwrap();
+            let frame: serde_json::Value = serde_json::from_str(frame.to_text().unwrap()).unwrap();
+            arrived.push(frame["d"].clone());
+        }
+        arrived
+    }
+
+    #[tokio::test]
+    async fn more_than_discord_takes_waits_while_heartbeats_go_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(1_000_000);
+        let url = DatabaseUrl::Sqlite(folder.path().join("db"));
+        let bot = crate::ids::UserId::try_from(7).unwrap();
+        let starts = SessionStarts::new(Db::open(&url).unwrap(), clock.clone(), bot);
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let relay = Relay::open(
+            format!("ws://{}", listener.local_addr().unwrap()),
+            clock.clone(),
+            Arc::new(starts),
+            Arc::new(Directory::new()),
+            Nudge::new(),
+        );
+        let relay = relay.await.unwrap();
+        let (serenity, discord) = tokio::join!(connect_async(relay.url()), async {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut discord = accept_async(stream).await.unwrap();
+            let hello = r#"{"op":10,"d":{"heartbeat_interval":41250}}"#;
+            discord.send(Message::text(hello)).await.unwrap();
+            discord
+        });
+        let (mut serenity, _) = serenity.unwrap();
+        let mut discord = discord;
+        let voice = |guild: usize, channel: &str| {
+            let d = serde_json::json!({"guild_id": guild.to_string(), "channel_id": channel});
+            Message::text(serde_json::json!({"op": 4, "d": d}).to_string())
+        };
+        for guild in 1..=130 {
+            serenity.send(voice(guild, "1")).await.unwrap();
+        }
+        serenity.send(voice(120, "2")).await.unwrap();
+        serenity
+            .send(Message::text(r#"{"op":1,"d":5}"#))
+            .await
+            .unwrap();
+        let first = arrived(&mut discord, pace::PER_WINDOW + 1).await;
+        assert_eq!(first[pace::PER_WINDOW], 5, "{first:?}");
+        discord.send(frame::heartbeat_ack()).await.unwrap();
+        for op in [10, 11] {
+            let told = serenity.next().await.unwrap().unwrap();
+            let expected = format!("\"op\":{op}");
+            assert!(told.to_text().unwrap().contains(&expected), "{told}");
+        }
+        clock.advance(Duration::from_mins(1));
+        let rest = arrived(&mut discord, 20).await;
+        let told: Vec<_> = rest
+            .iter()
+            .map(|d| d["guild_id"].as_str().unwrap())
+            .collect();
+        let expected: Vec<_> = (111..=130).map(|guild: i32| guild.to_string()).collect();
+        assert_eq!(told, expected);
+        assert_eq!(rest[9]["channel_id"], "2");
+    }
 }
