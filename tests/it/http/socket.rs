@@ -87,6 +87,39 @@ voice_test! {
     }
 }
 
+voice_test! {
+    async fn the_bot_joins_ahead_of_whoever_looks_at_a_client() {
+        let server = Setup::with_discord().start().await;
+        let guild = server.guild();
+        let ada = server.token(server.user("ada")).await;
+        let mut socket = Socket::signed(&server, "/ws", &ada).await;
+        socket.expect("HELLO").await;
+        socket.send_text(r#"{"name":"FOCUS"}"#).await;
+        socket.send("VOLUME", json!(7)).await;
+        socket.expect("VOLUME_CHANGED").await;
+        assert_eq!(server.sim().bot_voice_channel(guild.get()), None, "the guild has not asked for it");
+
+        let on = server.app.player.change_settings(guild, |settings| settings.joins_early = true);
+        on.await.unwrap();
+        socket.send_text(r#"{"name":"FOCUS"}"#).await;
+        socket.expect("JOINED").await;
+        socket.send_text(r#"{"name":"LEAVE"}"#).await;
+        socket.expect("LEFT").await;
+
+        let mut page = Socket::signed(&server, "/socket.io/?EIO=4&transport=websocket", &ada).await;
+        assert!(page.next_text().await.unwrap().starts_with('0'));
+        page.send_text("40").await;
+        for begins in ["40{", r#"42["ready""#] {
+            let told = page.next_text().await.unwrap();
+            assert!(told.starts_with(begins), "{told}");
+        }
+        page.send_text(r#"42["focus"]"#).await;
+        while !page.next_text().await.unwrap().starts_with(r#"42["joined""#) {}
+        socket.expect("JOINED").await;
+        server.stop().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_done_is_told_with_its_code() {
     let server = Setup::with_discord().start().await;

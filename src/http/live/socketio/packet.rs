@@ -31,6 +31,8 @@ pub(super) enum Packet {
     Connect(Value),
     /// It wants to hear no more.
     Disconnect,
+    /// Somebody looks at it.
+    Focus,
     /// Something that changes nothing here.
     Other,
 }
@@ -106,10 +108,17 @@ fn read_message(message: &str) -> Option<Packet> {
         '0' if rest.is_empty() => Some(Packet::Connect(Value::Null)),
         '0' => serde_json::from_str(rest).ok().map(Packet::Connect),
         '1' => Some(Packet::Disconnect),
-        // Events and acknowledgements: nothing is asked for here.
+        '2' if is_event(rest, "focus") => Some(Packet::Focus),
+        // Other events, and acknowledgements: nothing is asked for here.
         '2' | '3' => Some(Packet::Other),
         _ => None,
     }
+}
+
+/// Whether an event is of this name; whatever else it says is passed over.
+fn is_event(event: &str, name: &str) -> bool {
+    let event = serde_json::from_str::<Vec<Value>>(event);
+    event.is_ok_and(|event| event.first().is_some_and(|first| first == name))
 }
 
 #[cfg(test)]
@@ -125,6 +134,8 @@ mod tests {
         assert_eq!(read("40"), Some(Packet::Connect(Value::Null)));
         assert_eq!(read("41"), Some(Packet::Disconnect));
         assert_eq!(read(r#"42["hi"]"#), Some(Packet::Other));
+        assert_eq!(read(r#"42["focus",{"x":1}]"#), Some(Packet::Focus));
+        assert_eq!(read(r#"42["focus""#), Some(Packet::Other));
         assert_eq!(read("3"), Some(Packet::Pong));
         assert_eq!(read("1"), Some(Packet::Close));
         for other in [

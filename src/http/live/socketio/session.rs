@@ -17,6 +17,7 @@ use crate::domain::events::{End, Feed, News, Scope};
 use crate::domain::tokens::{Credential, random_text};
 use crate::error::Error;
 use crate::http::guards::verify;
+use crate::http::live::focus::focus;
 use crate::http::live::guard::Subscriber;
 use crate::http::live::wire::describe;
 use crate::ids::UserId;
@@ -132,8 +133,8 @@ impl Talk {
     }
 
     async fn talk(&mut self) -> Over {
-        let mut feed = match self.wait_for_connect().await {
-            Ok(feed) => feed,
+        let (user, mut feed) = match self.wait_for_connect().await {
+            Ok(connected) => connected,
             Err(over) => return over,
         };
         let clock = self.app.clock.clone();
@@ -146,6 +147,10 @@ impl Talk {
                     Some(Packet::Pong) => {
                         awaits_pong = false;
                         ping_at = clock.monotonic() + PING_EVERY;
+                        Ok(())
+                    }
+                    Some(Packet::Focus) => {
+                        self.focus(user);
                         Ok(())
                     }
                     Some(Packet::Connect(_) | Packet::Other) => Ok(()),
@@ -168,7 +173,7 @@ impl Talk {
     }
 
     /// Waits until the client wants to hear events and has shown that it may.
-    async fn wait_for_connect(&mut self) -> Result<Feed, Over> {
+    async fn wait_for_connect(&mut self) -> Result<(UserId, Feed), Over> {
         let clock = self.app.clock.clone();
         let until = clock.monotonic() + CONNECT_WITHIN;
         loop {
@@ -182,7 +187,7 @@ impl Talk {
             };
             let auth = match packet {
                 Packet::Connect(auth) => auth,
-                Packet::Pong | Packet::Other => continue,
+                Packet::Pong | Packet::Focus | Packet::Other => continue,
                 Packet::Close | Packet::Disconnect => return Err(Over),
             };
             match self.open(auth).await {
@@ -190,7 +195,7 @@ impl Talk {
                     self.say(packet::connected(&random_text(SID_LENGTH)))
                         .await?;
                     self.say(packet::event("ready", self.ready(user))).await?;
-                    return Ok(feed);
+                    return Ok((user, feed));
                 }
                 Err(error) => self.say(packet::refused(&error.to_string())).await?,
             }
@@ -221,6 +226,14 @@ impl Talk {
                 tag: bot.tag,
             }),
             connected: gateway.is_connected(),
+        }
+    }
+
+    /// In a task of its own: a join takes its time. One too many is passed over.
+    fn focus(&self, user: UserId) {
+        if self.app.limits.charge_socket(user).is_ok() {
+            let app = Arc::clone(&self.app);
+            tokio::spawn(async move { focus(&app, user).await });
         }
     }
 

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::domain::player::Asker;
 use crate::domain::settings::Volume;
 use crate::error::Error;
+use crate::http::live::focus::focus;
 use crate::http::player::{SOUND_MAX_BYTES, tag};
 use crate::ids::UserId;
 
@@ -47,6 +48,8 @@ pub(super) enum Command {
     Random,
     Stop,
     Volume(Volume),
+    /// Not in the original protocol.
+    Focus,
 }
 
 /// What the client is told of a command that fails. Its codes and types are the protocol's.
@@ -136,6 +139,7 @@ impl Command {
             "LEAVE" => Ok(Self::Leave),
             "RANDOM" => Ok(Self::Random),
             "STOP" => Ok(Self::Stop),
+            "FOCUS" => Ok(Self::Focus),
             "PLAY" => read_play(message.data),
             "VOLUME" => read_volume(&message.data),
             _ => Err(Fault::command("unknown command")),
@@ -156,6 +160,10 @@ impl Command {
         };
         let player = &app.player;
         match self {
+            Self::Focus => {
+                focus(&app, user).await;
+                Ok(())
+            }
             Self::Join => player.join(&asker).await.map(drop),
             Self::Leave => player.leave(&asker).await.map(drop),
             Self::Stop => player.stop(&asker).await.map(drop),
