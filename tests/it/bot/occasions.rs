@@ -67,9 +67,15 @@ voice_test! {
         stage.sim.leave_voice(ADA, GUILD).unwrap();
         stage.sim.join_voice(ADA, GUILD, LOUNGE).unwrap();
         stage.choose(|settings| settings.has_entrances = false).await;
+        let is_in_voice = |app: &yuri::app::App| {
+            app.guilds.gateway().voice_channel(Stage::guild(), user(BEN)).is_some()
+        };
         stage.sim.leave_voice(BEN, GUILD).unwrap();
+        stage.until(|app| !is_in_voice(app)).await;
         stage.sim.join_voice(BEN, GUILD, LOUNGE).unwrap();
-        stage.until(|app| app.guilds.gateway().voice_channel(Stage::guild(), user(BEN)).is_some()).await;
+        stage.until(is_in_voice).await;
+        // Sent after it by Discord, and answered: what came before has been dealt with.
+        stage.slash(BEN, "queue").await;
         stage.choose(|settings| settings.has_entrances = true).await;
         // From nowhere, the bot comes along.
         stage.slash(ADA, "leave").await;

@@ -209,6 +209,8 @@ async fn a_client_that_is_gone_is_let_go() {
     socket.ping().await;
     server.clock.advance(Duration::from_secs(25));
     assert_eq!(socket.next_text().await.unwrap(), "2");
+    // The websocket itself is alive: only the session's own question is left open.
+    socket.ping().await;
     server.clock.advance(Duration::from_secs(20));
     socket.closed(1000).await;
     server.until(|app| app.feeds.count() == 0).await;
