@@ -138,21 +138,21 @@ impl Occasions {
         Ok(row.map_or_else(|| occasion.usual(), Choice::from_row))
     }
 
-    /// Keeps what a member chooses for an occasion, a sound by its name in a guild; answers it with
-    /// the sound's full stem.
+    /// Keeps what a member chooses for an occasion, a sound by its name in a guild or among the
+    /// operator's; answers it with the sound's full stem.
     ///
     /// # Errors
     /// 404 for a sound that is not there; the database's. Nothing has changed then.
     pub async fn choose(
         &self,
-        guild: GuildId,
+        guild: Option<GuildId>,
         user: UserId,
         occasion: Occasion,
         choice: Choice,
     ) -> Result<Choice, Error> {
         let choice = match choice {
             Choice::Sound(name) => {
-                let sound = self.library.find_in(guild, &name);
+                let sound = self.library.find_at(guild, &name);
                 let sound = sound.ok_or(Error::NotFound("sound was not found"))?;
                 Choice::Sound(sound.stem.clone())
             }

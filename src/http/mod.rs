@@ -8,6 +8,8 @@ mod answer;
 mod error;
 mod fairings;
 mod fallback;
+mod fast_trigger;
+mod favourites;
 mod guards;
 mod guild;
 mod health;
@@ -28,7 +30,7 @@ use base64::engine::general_purpose::STANDARD;
 use rocket::config::{Config, LogLevel, SecretKey, Shutdown};
 use rocket::data::{Limits, ToByteUnit};
 use rocket::shield::{Frame, NoSniff, Referrer, Shield};
-use rocket::{Build, Rocket, routes};
+use rocket::{Build, Rocket, Route, routes};
 
 use crate::app::App;
 
@@ -51,6 +53,8 @@ pub fn rocket(app: Arc<App>) -> Rocket<Build> {
                 tokens::create_token,
                 tokens::list_tokens,
                 tokens::revoke_token,
+                fast_trigger::get_fast_trigger,
+                fast_trigger::choose_fast_trigger,
                 guild::get_guild,
                 guild::change_guild,
                 player::get_player,
@@ -71,6 +75,9 @@ pub fn rocket(app: Arc<App>) -> Rocket<Build> {
                 health::version,
             ],
         )
+        .mount("/api/favorites", favourite_routes())
+        // As the original's document writes it; its code had the other.
+        .mount("/api/favorite", favourite_routes())
         .mount("/", fallback::routes())
         .register("/", vec![error::catcher()])
         .attach(
@@ -82,6 +89,14 @@ pub fn rocket(app: Arc<App>) -> Rocket<Build> {
         .attach(fairings::Headers { hsts })
         .manage(sessions)
         .manage(app)
+}
+
+fn favourite_routes() -> Vec<Route> {
+    routes![
+        favourites::list_favourites,
+        favourites::add_favourite,
+        favourites::remove_favourite,
+    ]
 }
 
 fn config(app: &App) -> Config {

@@ -121,6 +121,6 @@ async fn choose(ctx: &Context<'_>, occasion: Occasion, choice: Choice) -> Result
     let (guild, user) = (asker.guild, asker.user);
     ctx.data()
         .occasions
-        .choose(guild, user, occasion, choice)
+        .choose(Some(guild), user, occasion, choice)
         .await
 }

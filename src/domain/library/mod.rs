@@ -67,6 +67,14 @@ impl Library {
         own.or_else(|| self.find(name))
     }
 
+    /// The sound that a name means in a guild, or among the operator's where no guild is meant.
+    pub fn find_at(&self, guild: Option<GuildId>, name: &str) -> Option<Arc<Sound>> {
+        match guild {
+            Some(guild) => self.find_in(guild, name),
+            None => self.find(name),
+        }
+    }
+
     /// All sounds of a guild, by name: its own and the operator's, without those of the operator's
     /// in whose place it has one of its own.
     pub fn list_in(&self, guild: GuildId) -> Vec<Arc<Sound>> {

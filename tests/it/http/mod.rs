@@ -3,6 +3,7 @@
 mod address;
 mod bad_input;
 mod events;
+mod favourites;
 mod guild;
 mod health;
 mod limits;
