@@ -17,6 +17,9 @@ use crate::stage::{Running, Stage};
 const EACH_PERCENT: f64 = 0.12;
 /// Guilds that are dealt with at the same time.
 const AT_ONCE: usize = 20;
+/// Discord takes 120 gateway events of a bot a minute.
+const JOINS_A_MINUTE: usize = 100;
+const MINUTE: Duration = Duration::from_mins(1);
 /// From the last join, or the last first packet, to the measurement.
 const RUNNING_IN: Duration = Duration::from_secs(2);
 
@@ -116,12 +119,12 @@ async fn run(
         plan.window
     };
     eprintln!("load: {who} joins {guilds} guilds ...");
-    for_each(
-        &bot,
-        &rooms,
-        |bot, room| async move { bot.join(room).await },
-    )
-    .await?;
+    for (number, rooms) in rooms.chunks(JOINS_A_MINUTE).enumerate() {
+        if number > 0 {
+            tokio::time::sleep(MINUTE).await;
+        }
+        for_each(&bot, rooms, |bot, room| async move { bot.join(room).await }).await?;
+    }
     for what in cases.iter().copied() {
         eprintln!("load: {who}, {guilds} guilds, {} ...", what.name());
         begin(&bot, &rooms, what).await?;
