@@ -1,9 +1,14 @@
 //! What the relay reads of a frame: its opcode, and no more than it must.
 
+use std::io::{BufReader, Read as _};
+
+use flate2::read::ZlibDecoder;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
 
+/// A READY is far shorter.
+const READY_MAX_BYTES: u64 = 16 << 20;
 /// Longer payloads of Discord's are events.
 const CONTROL_MAX_BYTES: usize = 256;
 
@@ -45,6 +50,16 @@ struct Payload {
 #[derive(Deserialize)]
 struct Operation {
     op: u8,
+}
+
+#[derive(Deserialize)]
+struct Ready {
+    d: ReadyData,
+}
+
+#[derive(Deserialize)]
+struct ReadyData {
+    resume_gateway_url: String,
 }
 
 #[derive(Deserialize)]
@@ -100,6 +115,20 @@ pub(super) fn from_discord(message: &Message) -> FromDiscord {
     }
 }
 
+/// Where the session that an event tells of is to be resumed; `None` for events that tell of none.
+/// <https://docs.discord.com/developers/events/gateway-events#ready>
+pub(super) fn resume_url(event: &Message) -> Option<String> {
+    let ready: Ready = match event {
+        Message::Text(text) => serde_json::from_str(text).ok()?,
+        Message::Binary(bytes) => {
+            let inflated = ZlibDecoder::new(&bytes[..]).take(READY_MAX_BYTES);
+            serde_json::from_reader(BufReader::new(inflated)).ok()?
+        }
+        _ => return None,
+    };
+    Some(ready.d.resume_gateway_url)
+}
+
 /// Discord's answer to a heartbeat.
 pub(super) fn heartbeat_ack() -> Message {
     Message::text(r#"{"t":null,"s":null,"op":11,"d":null}"#)
@@ -108,6 +137,32 @@ pub(super) fn heartbeat_ack() -> Message {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_ready_tells_where_its_session_is_resumed() {
+        use std::io::Write as _;
+        let ready = r#"{"t":"READY","s":1,"op":0,"d":{"v":10,"resume_gateway_url":"wss://b"}}"#;
+        let mut deflated = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        deflated.write_all(ready.as_bytes()).unwrap();
+        for message in [
+            Message::text(ready),
+            Message::binary(deflated.finish().unwrap()),
+        ] {
+            assert_eq!(
+                resume_url(&message).as_deref(),
+                Some("wss://b"),
+                "{message}"
+            );
+        }
+        let resumed = Message::text(r#"{"t":"RESUMED","s":9,"op":0,"d":{}}"#);
+        for other in [
+            resumed,
+            Message::binary(vec![0x78, 0x9c]),
+            Message::Ping("".into()),
+        ] {
+            assert_eq!(resume_url(&other), None, "{other}");
+        }
+    }
 
     #[test]
     fn frames_are_told_apart() {

@@ -17,7 +17,7 @@ use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, accept_hdr_async_with_config, connect_async_with_config,
 };
 
-use super::frame::{FromClient, FromDiscord, from_client, from_discord, heartbeat_ack};
+use super::frame::{FromClient, FromDiscord, from_client, from_discord, heartbeat_ack, resume_url};
 use super::pace::Pace;
 use super::{Report, Shared, set_up};
 
@@ -151,17 +151,16 @@ async fn hold(local: &mut Local, held: &mut VecDeque<Message>) -> End {
 
 /// Connects to Discord, up to its HELLO: once, or again and again while there is a session.
 async fn dial(shared: &Shared, query: &str) -> Result<(Upstream, Message), End> {
-    let separator = if shared.upstream.ends_with('/') {
-        ""
-    } else {
-        "/"
-    };
-    let address = format!("{}{separator}?{query}", shared.upstream);
     let since = Instant::now();
+    // Where a session can be resumed, for as long as that works.
+    let mut resume_at = shared.resume_at().clone();
     loop {
         let dials = shared.dials.fetch_add(1, Ordering::Relaxed);
         sleep(pause(dials)).await;
         let has_session = shared.has_session.load(Ordering::Relaxed);
+        let gateway = resume_at.take().filter(|_| has_session);
+        let gateway = gateway.as_ref().unwrap_or(&shared.upstream);
+        let address = format!("{}/?{query}", gateway.trim_end_matches('/'));
         match timeout(DIAL_PATIENCE, dial_once(&address)).await {
             Ok(Ok(dialled)) => return Ok(dialled),
             Ok(Err(Some(code))) if let Some(report) = verdict(code) => {
@@ -290,6 +289,9 @@ impl<'a> Link<'a> {
             FromDiscord::SessionOver => return Err(End::Report(Report::SessionOver)),
             FromDiscord::Event => {
                 if self.login_by.take().is_some() {
+                    if let Some(url) = resume_url(&message) {
+                        self.shared.set_resume_at(url);
+                    }
                     self.shared.has_session.store(true, Ordering::Relaxed);
                     let forget = |dials: u32| Some(dials.min(DIALS_AFTER_LOGIN));
                     let dials = &self.shared.dials;

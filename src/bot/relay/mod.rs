@@ -5,16 +5,16 @@
 //! for most of a minute after a close frame without a code, needs as long to notice a line that
 //! is dead, tries again without a pause, and looks at what it is to send only twice a second. The
 //! relay counts each IDENTIFY before it leaves, lets a client send only one, watches the line,
-//! sends no more than Discord takes, ends a line in the one way after which serenity resumes at
-//! once, and can wake serenity up.
+//! sends no more than Discord takes, resumes where Discord wants it, ends a line in the one way
+//! after which serenity resumes at once, and can wake serenity up.
 
 mod frame;
 mod link;
 mod pace;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -72,8 +72,26 @@ struct Shared {
     has_identified: AtomicBool,
     /// Whether there is a session that can be resumed.
     has_session: AtomicBool,
+    /// Where that is to be done.
+    resume_at: Mutex<Option<String>>,
     /// How often the gateway was connected to since it last held.
     dials: AtomicU32,
+}
+
+impl Shared {
+    /// Keeps where Discord wants the session to be resumed, if that is as safe as the gateway.
+    fn set_resume_at(&self, url: String) {
+        let scheme = |url: &str| url.split_once("://").map(|(scheme, _)| scheme.to_owned());
+        if scheme(&url) == scheme(&self.upstream) {
+            *self.resume_at() = Some(url);
+        }
+    }
+
+    fn resume_at(&self) -> MutexGuard<'_, Option<String>> {
+        self.resume_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A relay for one client. It ends when this is dropped.
@@ -110,6 +128,7 @@ impl Relay {
             is_closing: AtomicBool::new(false),
             has_identified: AtomicBool::new(false),
             has_session: AtomicBool::new(false),
+            resume_at: Mutex::default(),
             dials: AtomicU32::new(0),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
@@ -172,16 +191,75 @@ fn set_up(stream: &TcpStream) {
 #[cfg(test)]
 mod tests {
     use futures_util::{SinkExt as _, StreamExt as _};
+    use tempfile::TempDir;
     use tokio_tungstenite::tungstenite::Message;
-    use tokio_tungstenite::{accept_async, connect_async};
+    use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, accept_async, connect_async};
 
     use super::*;
     use crate::config::DatabaseUrl;
     use crate::db::Db;
+    use crate::ids::UserId;
 
-    /// Voice states and heartbeats that arrive, by their `d`.
+    /// A relay to a gateway that is played by the test.
+    struct Stage {
+        relay: Relay,
+        gateway: TcpListener,
+        clock: Clock,
+        _folder: TempDir,
+    }
+
+    impl Stage {
+        async fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let clock = Clock::manual(1_000_000);
+            let db = Db::open(&DatabaseUrl::Sqlite(folder.path().join("db"))).unwrap();
+            let bot = UserId::try_from(7).unwrap();
+            let gateway = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+            let relay = Relay::open(
+                url(&gateway),
+                clock.clone(),
+                Arc::new(SessionStarts::new(db, clock.clone(), bot)),
+                Arc::new(Directory::new()),
+                Nudge::new(),
+            );
+            Self {
+                relay: relay.await.unwrap(),
+                gateway,
+                clock,
+                _folder: folder,
+            }
+        }
+
+        /// Both ends of a connection through the relay to one of two gateways; both have said hello.
+        async fn connect(&self, gateway: &TcpListener) -> (Serenity, WebSocketStream<TcpStream>) {
+            let (serenity, discord) = tokio::join!(connect_async(self.relay.url()), async {
+                let (stream, _) = gateway.accept().await.unwrap();
+                let mut discord = accept_async(stream).await.unwrap();
+                let hello = r#"{"op":10,"d":{"heartbeat_interval":41250}}"#;
+                discord.send(Message::text(hello)).await.unwrap();
+                discord
+            });
+            let (mut serenity, _) = serenity.unwrap();
+            told(&mut serenity, "\"op\":10").await;
+            (serenity, discord)
+        }
+    }
+
+    type Serenity = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+    fn url(gateway: &TcpListener) -> String {
+        format!("ws://{}", gateway.local_addr().unwrap())
+    }
+
+    /// Checks what serenity is told next.
+    async fn told(serenity: &mut Serenity, what: &str) {
+        let told = serenity.next().await.unwrap().unwrap();
+        assert!(told.to_text().unwrap().contains(what), "{told}");
+    }
+
+    /// The `d` of so many frames that arrive at Discord.
     async fn arrived(
-        discord: &mut tokio_tungstenite::WebSocketStream<TcpStream>,
+        discord: &mut WebSocketStream<TcpStream>,
         count: usize,
     ) -> Vec<serde_json::Value> {
         let mut arrived = Vec::new();
@@ -195,29 +273,8 @@ mod tests {
 
     #[tokio::test]
     async fn more_than_discord_takes_waits_while_heartbeats_go_on() {
-        let folder = tempfile::tempdir().unwrap();
-        let clock = Clock::manual(1_000_000);
-        let url = DatabaseUrl::Sqlite(folder.path().join("db"));
-        let bot = crate::ids::UserId::try_from(7).unwrap();
-        let starts = SessionStarts::new(Db::open(&url).unwrap(), clock.clone(), bot);
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let relay = Relay::open(
-            format!("ws://{}", listener.local_addr().unwrap()),
-            clock.clone(),
-            Arc::new(starts),
-            Arc::new(Directory::new()),
-            Nudge::new(),
-        );
-        let relay = relay.await.unwrap();
-        let (serenity, discord) = tokio::join!(connect_async(relay.url()), async {
-            let (stream, _) = listener.accept().await.unwrap();
-            let mut discord = accept_async(stream).await.unwrap();
-            let hello = r#"{"op":10,"d":{"heartbeat_interval":41250}}"#;
-            discord.send(Message::text(hello)).await.unwrap();
-            discord
-        });
-        let (mut serenity, _) = serenity.unwrap();
-        let mut discord = discord;
+        let stage = Stage::new().await;
+        let (mut serenity, mut discord) = stage.connect(&stage.gateway).await;
         let voice = |guild: usize, channel: &str| {
             let d = serde_json::json!({"guild_id": guild.to_string(), "channel_id": channel});
             Message::text(serde_json::json!({"op": 4, "d": d}).to_string())
@@ -226,26 +283,50 @@ mod tests {
             serenity.send(voice(guild, "1")).await.unwrap();
         }
         serenity.send(voice(120, "2")).await.unwrap();
-        serenity
-            .send(Message::text(r#"{"op":1,"d":5}"#))
-            .await
-            .unwrap();
+        let heartbeat = Message::text(r#"{"op":1,"d":5}"#);
+        serenity.send(heartbeat).await.unwrap();
         let first = arrived(&mut discord, pace::PER_WINDOW + 1).await;
         assert_eq!(first[pace::PER_WINDOW], 5, "{first:?}");
         discord.send(frame::heartbeat_ack()).await.unwrap();
-        for op in [10, 11] {
-            let told = serenity.next().await.unwrap().unwrap();
-            let expected = format!("\"op\":{op}");
-            assert!(told.to_text().unwrap().contains(&expected), "{told}");
-        }
-        clock.advance(Duration::from_mins(1));
+        told(&mut serenity, "\"op\":11").await;
+        stage.clock.advance(Duration::from_mins(1));
         let rest = arrived(&mut discord, 20).await;
-        let told: Vec<_> = rest
+        let guilds: Vec<_> = rest
             .iter()
             .map(|d| d["guild_id"].as_str().unwrap())
             .collect();
         let expected: Vec<_> = (111..=130).map(|guild: i32| guild.to_string()).collect();
-        assert_eq!(told, expected);
+        assert_eq!(guilds, expected);
         assert_eq!(rest[9]["channel_id"], "2");
+    }
+
+    #[tokio::test]
+    async fn a_session_is_resumed_where_discord_wants_it_while_that_is_there() {
+        let stage = Stage::new().await;
+        let other = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let (mut serenity, mut discord) = stage.connect(&stage.gateway).await;
+        serenity
+            .send(Message::text(r#"{"op":2,"d":1}"#))
+            .await
+            .unwrap();
+        arrived(&mut discord, 1).await;
+        let ready = serde_json::json!({
+            "t": "READY", "s": 1, "op": 0, "d": {"resume_gateway_url": url(&other)},
+        });
+        discord
+            .send(Message::text(ready.to_string()))
+            .await
+            .unwrap();
+        told(&mut serenity, "READY").await;
+        drop(discord);
+        let closed = serenity.next().await.unwrap().unwrap();
+        assert!(
+            matches!(&closed, Message::Close(Some(frame)) if u16::from(frame.code) == 4000),
+            "{closed}"
+        );
+
+        let (serenity, discord) = stage.connect(&other).await;
+        drop((serenity, discord, other));
+        stage.connect(&stage.gateway).await;
     }
 }
