@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use yuri::app::App;
 use yuri::db::tokens::Kind;
 use yuri::domain::events::{End, News, Scope};
-use yuri::domain::settings::Volume;
 use yuri::domain::tokens::Credential;
 use yuri::ids::GuildId;
 
@@ -107,16 +106,6 @@ fn of_guild(server: &Server, token: &Token, guild: GuildId) -> RequestBuilder {
     token.sign(server.get(&format!("/events?guild={guild}")))
 }
 
-/// Something happens in a guild that its members may see.
-async fn set_volume(server: &Server, guild: GuildId, percent: u16) {
-    let volume = Volume::new(percent).unwrap();
-    let change = server
-        .app
-        .player
-        .change_settings(guild, move |settings| settings.volume = volume);
-    change.await.unwrap();
-}
-
 voice_test! {
     async fn a_play_is_told_from_the_join_to_the_end() {
         let setup = Setup::with_discord().set("YURI_LIMITS__BURST", "100");
@@ -185,7 +174,7 @@ async fn who_comes_back_hears_what_came_meanwhile() {
     let ada = server.token(server.user("ada")).await;
     let mut stream = Stream::open(of_guild(&server, &ada, guild)).await;
     let hello = stream.next().await.unwrap();
-    set_volume(&server, guild, 1).await;
+    server.set_volume(guild, 1).await;
     let first = stream.next().await.unwrap();
     assert_eq!(first.name, "volume_changed");
     assert_eq!(
@@ -193,8 +182,8 @@ async fn who_comes_back_hears_what_came_meanwhile() {
         json!({"guild_id": guild.to_string(), "volume": 1})
     );
     drop(stream);
-    set_volume(&server, guild, 2).await;
-    set_volume(&server, guild, 3).await;
+    server.set_volume(guild, 2).await;
+    server.set_volume(guild, 3).await;
 
     let back = |id: &str| of_guild(&server, &ada, guild).header("Last-Event-ID", id);
     for (id, expected) in [(&first.id, &[2, 3][..]), (&hello.id, &[1, 2, 3])] {
@@ -292,7 +281,7 @@ async fn a_stream_ends_with_its_credential() {
     let answer = Answer::of(ada.sign(server.request(Method::DELETE, &path))).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     revoked.closes("revoked").await;
-    set_volume(&server, guild, 7).await;
+    server.set_volume(guild, 7).await;
     assert_eq!(stays.next().await.unwrap().name, "volume_changed");
 
     let expires = Stream::greeted(of_guild(&server, &other, guild)).await;
@@ -312,11 +301,11 @@ async fn a_lost_right_counts_within_a_minute() {
     let guild = server.guild();
     let ben = server.token(server.user("ben")).await;
     let mut stream = Stream::greeted(of_guild(&server, &ben, guild)).await;
-    set_volume(&server, guild, 1).await;
+    server.set_volume(guild, 1).await;
     assert_eq!(stream.next().await.unwrap().data["volume"], 1);
     server.sim().ban(ben.user.get(), guild.get()).unwrap();
     server.clock.advance(Duration::from_secs(60));
-    set_volume(&server, guild, 2).await;
+    server.set_volume(guild, 2).await;
     let stopping = tokio::spawn(server.stop());
     let last = stream.until("closed").await;
     assert_eq!(last.data["reason"], "shutdown");
@@ -366,7 +355,7 @@ async fn who_does_not_keep_up_is_dropped_and_nobody_waits() {
     let mut stalled = open();
     let mut reader = open();
     for percent in 1..=40 {
-        set_volume(&server, guild, percent).await;
+        server.set_volume(guild, percent).await;
         assert!(matches!(reader.next().await, Ok(News::Event(_))));
     }
     // Another reader may come and go meanwhile.

@@ -4,13 +4,12 @@ use std::fs;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use yuri::domain::settings::Volume;
 use yuri::ids::GuildId;
 
 use crate::audio::fixture;
 use crate::support::child::voice_test;
 use crate::support::socket::Socket;
-use crate::support::{Answer, Server, Setup, Token};
+use crate::support::{Answer, Setup, Token};
 
 fn init(token: &Token) -> Value {
     json!({"user_id": token.user.to_string(), "token": token.secret})
@@ -18,15 +17,6 @@ fn init(token: &Token) -> Value {
 
 fn fault(code: u8, kind: &str, message: &str) -> Value {
     json!({"code": code, "type": kind, "message": message, "data": null})
-}
-
-async fn set_volume(server: &Server, guild: GuildId, percent: u16) {
-    let volume = Volume::new(percent).unwrap();
-    let change = server
-        .app
-        .player
-        .change_settings(guild, move |settings| settings.volume = volume);
-    change.await.unwrap();
 }
 
 voice_test! {
@@ -276,11 +266,11 @@ async fn events_go_to_those_who_are_in_voice_there() {
     let sim = server.sim();
     sim.join_voice(ben.user.get(), guild.id, channel).unwrap();
     in_voice(true).await;
-    set_volume(&server, id, 2).await;
+    server.set_volume(id, 2).await;
     assert_eq!(socket.expect("VOLUME_CHANGED").await["vol"], 2);
     sim.leave_voice(ben.user.get(), guild.id).unwrap();
     in_voice(false).await;
-    set_volume(&server, id, 3).await;
+    server.set_volume(id, 3).await;
     server.stop().await;
     socket.closed(1001).await;
     elsewhere.closed(1001).await;

@@ -4,22 +4,12 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use yuri::domain::settings::Volume;
 
 use crate::support::node::{Node, Running};
 use crate::support::socket::Socket;
 use crate::support::{Answer, Server, Setup, Token};
 
 const POLLING: &str = "/socket.io/?EIO=4&transport=polling";
-
-async fn set_volume(server: &Server, percent: u16) {
-    let volume = Volume::new(percent).unwrap();
-    let change = server
-        .app
-        .player
-        .change_settings(server.guild(), move |settings| settings.volume = volume);
-    change.await.unwrap();
-}
 
 fn auth(token: &Token) -> Value {
     json!({"user_id": token.user.to_string(), "token": token.secret})
@@ -65,8 +55,8 @@ async fn the_official_client_hears_events_over_every_transport() {
         } else {
             all_of(&mut client, &["connect", "ready"]).await;
         }
-        set_volume(&server, number).await;
-        set_volume(&server, number + 100).await;
+        server.set_volume(server.guild(), number).await;
+        server.set_volume(server.guild(), number + 100).await;
         for volume in [number, number + 100] {
             let data = json!({"guild_id": server.guild().to_string(), "volume": volume});
             let heard = client.next().await;

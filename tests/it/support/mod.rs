@@ -25,6 +25,7 @@ use yuri::config::Config;
 use yuri::db::plays::{NewPlay, append};
 use yuri::db::tokens::Kind;
 use yuri::db::users::{self, User};
+use yuri::domain::settings::Volume;
 use yuri::http;
 use yuri::ids::{GuildId, UserId};
 
@@ -189,6 +190,16 @@ impl Server {
     /// The first guild of the simulated Discord: ada and ben are members, ada sits in voice.
     pub fn guild(&self) -> GuildId {
         GuildId::try_from(self.sim().guilds()[0].id).unwrap()
+    }
+
+    /// Changes a guild's volume, which its members are told.
+    pub async fn set_volume(&self, guild: GuildId, percent: u16) {
+        let volume = Volume::new(percent).unwrap();
+        let change = self
+            .app
+            .player
+            .change_settings(guild, move |settings| settings.volume = volume);
+        change.await.unwrap();
     }
 
     /// Lifts Discord's limit of one list of guilds per user and second, which a login asks for.
