@@ -15,6 +15,7 @@ pub mod user_sounds;
 pub mod users;
 
 use std::fs::{self, File};
+use std::iter;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ pub use diesel::QueryResult;
 use diesel::r2d2::Pool;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 
 pub use connection::AnyConnection;
 use connection::Manager;
@@ -34,6 +36,13 @@ use crate::error::Error;
 const POOL_SIZE: u32 = 8;
 /// How long a query waits for a connection.
 const POOL_WAIT: Duration = Duration::from_secs(5);
+
+/// How long those wait who have time, time after time; the last one again and again.
+const RETRY_DELAYS: [Duration; 3] = [
+    Duration::from_millis(100),
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+];
 
 const UNAVAILABLE: Error = Error::Unavailable("the database is not available, try again");
 
@@ -154,6 +163,27 @@ impl Db {
         let _one_at_a_time = self.writer.lock().await;
         self.run(move |conn| connection::transaction(conn, changes))
             .await
+    }
+
+    /// The same, and waits for a database that is locked, full or not there, for as long as that
+    /// takes.
+    ///
+    /// # Errors
+    /// What it refuses for good.
+    pub async fn write_patiently<T: Send + 'static>(
+        &self,
+        changes: impl Fn(&mut AnyConnection) -> QueryResult<T> + Clone + Send + 'static,
+    ) -> Result<T, Error> {
+        let [.., last] = RETRY_DELAYS;
+        let mut delays = RETRY_DELAYS.into_iter().chain(iter::repeat(last));
+        loop {
+            match (self.write(changes.clone()).await, delays.next()) {
+                (Err(Error::Unavailable(_) | Error::StorageFull), Some(delay)) => {
+                    sleep(delay).await
+                }
+                (written, _) => return written,
+            }
+        }
     }
 
     /// Whether a query is answered.

@@ -3,13 +3,10 @@
 //! last plays are remembered for those who pick by them.
 
 use std::collections::VecDeque;
-use std::iter;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use moka::sync::Cache;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::sleep;
 
 use crate::db::Db;
 use crate::db::plays::{LOCAL, NewPlay, append, page};
@@ -23,14 +20,6 @@ const RECENT_MAX: usize = 200;
 const GUILDS_MAX: u64 = 1_000;
 /// Plays written in one transaction at most.
 const BATCH_MAX: usize = 100;
-
-/// How long the task waits for a database that is not available, time after time; the last one
-/// again and again.
-const RETRY_DELAYS: [Duration; 3] = [
-    Duration::from_millis(100),
-    Duration::from_secs(1),
-    Duration::from_secs(5),
-];
 
 /// The play was not written: the queue is full, or the database refused it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -173,19 +162,10 @@ async fn write_all(db: Db, mut waiting: mpsc::Receiver<Job>) {
     }
 }
 
-/// Writes plays in one transaction. Waits for a database that is locked, full or not there, for as
-/// long as that takes: what comes in meanwhile waits in the queue.
+/// Writes plays in one transaction. Waits for a database that is not available: what comes in
+/// meanwhile waits in the queue.
 async fn write(db: &Db, plays: Vec<NewPlay>) -> Result<(), Error> {
-    let [.., last] = RETRY_DELAYS;
-    let mut delays = RETRY_DELAYS.into_iter().chain(iter::repeat(last));
-    loop {
-        let rows = plays.clone();
-        let written = db
-            .write(move |conn| rows.iter().try_for_each(|play| append(conn, play)))
-            .await;
-        match (written, delays.next()) {
-            (Err(Error::Unavailable(_) | Error::StorageFull), Some(delay)) => sleep(delay).await,
-            (written, _) => return written,
-        }
-    }
+    let plays = Arc::new(plays);
+    db.write_patiently(move |conn| plays.iter().try_for_each(|play| append(conn, play)))
+        .await
 }
