@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, OpenError};
 use crate::discord::{self, Discord};
+use crate::domain::app_log::AppLog;
 use crate::domain::events::{Audience, Events, Feeds};
 use crate::domain::favourites::Favourites;
 use crate::domain::guilds::{Gateway, Guilds, Offline};
@@ -38,6 +39,7 @@ use crate::domain::uploads::Uploads;
 use crate::domain::voice::{Mute, Voice};
 use crate::error::Error;
 use crate::secret::Secret;
+use crate::telemetry::Records;
 
 /// How often extensions of tokens are written.
 const FLUSH_EVERY: Duration = Duration::from_secs(5);
@@ -45,7 +47,8 @@ const FLUSH_EVERY: Duration = Duration::from_secs(5);
 const FLUSH_PATIENCE: Duration = Duration::from_secs(10);
 /// After this many flushes idle limits are dropped: once a minute.
 const FLUSHES_PER_CLEANING: u32 = 12;
-/// After this many the bins of the guilds are looked through: once an hour.
+/// After this many the guilds' bins and the log are looked through for what is too old: once an
+/// hour.
 const FLUSHES_PER_PURGE: u32 = 720;
 
 /// A part could not be built.
@@ -100,6 +103,8 @@ pub struct App {
     pub soundboard: Arc<Soundboard>,
     /// What people say of sounds.
     pub labels: Arc<Labels>,
+    /// What was logged.
+    pub app_log: AppLog,
     /// Key of the cookie that binds a login to its browser.
     pub cookie_key: Secret,
     play_log: PlayLog,
@@ -108,12 +113,17 @@ pub struct App {
 
 impl App {
     /// Builds the parts. `worker` is the program whose `decode-worker` command decodes sounds:
-    /// this one, or the real one in a test. Must be called inside the runtime; blocks it while
-    /// the database is opened.
+    /// this one, or the real one in a test; `records` is what is logged. Must be called inside the
+    /// runtime; blocks it while the database is opened.
     ///
     /// # Errors
     /// [`BuildError`].
-    pub fn build(config: Config, clock: Clock, worker: PathBuf) -> Result<Arc<Self>, BuildError> {
+    pub fn build(
+        config: Config,
+        clock: Clock,
+        worker: PathBuf,
+        records: Records,
+    ) -> Result<Arc<Self>, BuildError> {
         let data_dir = |error| BuildError::DataDir(config.data_dir.display().to_string(), error);
         let cookie_key = match &config.http.secret_key {
             Some(key) => key.clone(),
@@ -163,7 +173,7 @@ impl App {
             db.clone(),
             clock.clone(),
         );
-        let events = Arc::new(Events::new(&clock));
+        let (events, app_log) = listen_to(records, &config, &db, &clock);
         let feeds = feeds(&config, &events, &guilds, &tokens, &clock);
         let player = Arc::new(Player::new(
             Arc::clone(&guilds),
@@ -210,6 +220,7 @@ impl App {
             uploads,
             soundboard: Arc::new(soundboard),
             labels,
+            app_log,
             cookie_key,
             play_log,
             bot,
@@ -260,6 +271,19 @@ impl App {
         }
     }
 
+    /// Drops what was kept for long enough.
+    async fn purge(&self) {
+        if let Err(error) = self.uploads.purge().await {
+            tracing::error!(?error, "deleted sounds were not removed, trying again");
+        }
+        if let Err(error) = self.app_log.delete_old().await {
+            tracing::error!(
+                ?error,
+                "old messages of the log were not removed, trying again"
+            );
+        }
+    }
+
     async fn maintain(self: Arc<Self>, mut stopped: watch::Receiver<bool>) {
         let mut ticks = interval(FLUSH_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -276,13 +300,24 @@ impl App {
             if flushes.is_multiple_of(FLUSHES_PER_CLEANING) {
                 self.limits.drop_idle();
             }
-            if flushes % FLUSHES_PER_PURGE == 1
-                && let Err(error) = self.uploads.purge().await
-            {
-                tracing::error!(?error, "deleted sounds were not removed, trying again");
+            if flushes % FLUSHES_PER_PURGE == 1 {
+                self.purge().await;
             }
         }
     }
+}
+
+/// The bus and the table that hear what is logged.
+fn listen_to(records: Records, config: &Config, db: &Db, clock: &Clock) -> (Arc<Events>, AppLog) {
+    let Records {
+        live,
+        waiting,
+        lost,
+    } = records;
+    let events = Arc::new(Events::new(clock, live));
+    let (keep, keep_max) = (config.log.keep, config.log.keep_max);
+    let table = AppLog::start(db.clone(), clock.clone(), waiting, lost, keep, keep_max);
+    (events, table)
 }
 
 /// The bot; `None` while a credential is missing.
@@ -365,7 +400,8 @@ fn feeds(
     tokens: &Arc<Tokens>,
     clock: &Clock,
 ) -> Feeds {
-    let audience = Audience::new(Arc::clone(guilds), clock.clone());
+    let admins = config.admins.clone();
+    let audience = Audience::new(Arc::clone(guilds), admins, clock.clone());
     Feeds::new(
         Arc::clone(events),
         audience,
@@ -400,6 +436,13 @@ impl Running {
         }
         if let Err(error) = self.app.tokens.flush().await {
             tracing::error!(?error, "lifetimes of tokens were not written");
+        }
+        // Last: what went wrong until now is in it.
+        if timeout(FLUSH_PATIENCE, self.app.app_log.flush())
+            .await
+            .is_err()
+        {
+            tracing::error!("the database is not available: the last messages are not kept");
         }
     }
 }

@@ -13,6 +13,7 @@ use super::{complain, load_config, progress};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::telemetry::Records;
 use crate::{http, telemetry};
 
 /// Options of `yuri serve`.
@@ -29,10 +30,12 @@ pub(super) fn run(options: &Options) -> ExitCode {
         Ok(config) => config,
         Err(faults) => return complain(&faults),
     };
-    let console = telemetry::start(&config.log);
+    let clock = Clock::system();
+    let (recorder, records) = telemetry::recorder(config.log.kept, clock.clone());
+    let console = telemetry::start(&config.log, recorder);
     let until_input_ends = options.until_input_ends;
     rocket::async_main(async move {
-        let code = match serve(config, until_input_ends, console).await {
+        let code = match serve(config, clock, records, until_input_ends, console).await {
             Ok(()) => 0,
             Err(error) => {
                 complain(&*error);
@@ -47,6 +50,8 @@ pub(super) fn run(options: &Options) -> ExitCode {
 
 async fn serve(
     config: Config,
+    clock: Clock,
+    records: Records,
     until_input_ends: bool,
     console: MultiProgress,
 ) -> Result<(), Box<dyn std::error::Error>> {
@@ -55,7 +60,7 @@ async fn serve(
     for name in config.discord.missing() {
         tracing::warn!("{name} is not set: the bot is off and nobody can log in");
     }
-    let app = App::build(config, Clock::system(), worker)?;
+    let app = App::build(config, clock, worker, records)?;
     tokio::spawn(progress::show(console, app.ingest.progress()));
     let running = app.start();
     let started = AdHoc::on_liftoff("started", move |_| {

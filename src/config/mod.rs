@@ -1,6 +1,7 @@
 //! The configuration: read once at start, typed, every fault reported together.
 //! `cli` loads it and passes its sections on; nothing else reads the environment.
 
+mod log;
 mod source;
 
 use std::net::{IpAddr, SocketAddr};
@@ -15,6 +16,7 @@ use reqwest::Url;
 
 use crate::ids::UserId;
 use crate::secret::Secret;
+pub use log::{Log, LogFormat};
 use source::Source;
 
 /// The defaults: the file that the repository shows is the one that the binary carries.
@@ -36,8 +38,8 @@ pub struct Config {
     pub public_url: PublicUrl,
     /// The folder of the database, the keys and the caches.
     pub data_dir: PathBuf,
-    /// What is logged.
-    pub log: String,
+    /// What is logged, and kept of it.
+    pub log: Log,
     /// This installation's administrators.
     pub admins: Vec<UserId>,
     /// Where rows are kept.
@@ -327,11 +329,7 @@ fn read(source: &mut Source) -> Config {
     Config {
         public_url,
         data_dir,
-        log: source.parse("log", "info".to_owned(), |text| {
-            is_filter(text)
-                .then(|| text.to_owned())
-                .ok_or("is not a level (error, warn, info, debug, trace) or a list of them")
-        }),
+        log: Log::read(source),
         admins,
         database,
         sounds: Sounds {
@@ -442,17 +440,6 @@ fn reachable(address: SocketAddr) -> SocketAddr {
         ip if ip.is_unspecified() => SocketAddr::new([127, 0, 0, 1].into(), address.port()),
         _ => address,
     }
-}
-
-/// Whether a text is a level, or a list of levels and of targets with theirs.
-fn is_filter(text: &str) -> bool {
-    text.split(',').all(|part| {
-        let level = part
-            .rsplit_once('=')
-            .map_or(part, |(_, level)| level)
-            .trim();
-        matches!(level, "off" | "error" | "warn" | "info" | "debug" | "trace")
-    })
 }
 
 /// The items of a comma-separated list; `None` when one of them cannot be read.

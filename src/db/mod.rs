@@ -5,6 +5,7 @@ mod connection;
 pub mod favourites;
 pub mod guild_sounds;
 pub mod guilds;
+pub mod logs;
 pub mod plays;
 mod schema;
 pub mod session_starts;
@@ -179,7 +180,7 @@ impl Db {
         loop {
             match (self.write(changes.clone()).await, delays.next()) {
                 (Err(Error::Unavailable(_) | Error::StorageFull), Some(delay)) => {
-                    sleep(delay).await
+                    sleep(delay).await;
                 }
                 (written, _) => return written,
             }

@@ -249,3 +249,19 @@ diesel::table! {
         category -> Nullable<Text>,
     }
 }
+
+diesel::table! {
+    /// What the server has logged.
+    logs (id) {
+        /// Number of the message; grows.
+        id -> BigInt,
+        /// 1: error, 2: warn, 3: info, 4: debug, 5: trace.
+        level -> SmallInt,
+        /// What has happened.
+        message -> Text,
+        /// When, in Unix milliseconds.
+        time_ms -> BigInt,
+        /// How it came to it.
+        stacktrace -> Nullable<Text>,
+    }
+}

@@ -4,6 +4,7 @@
 //! route can have the user without the limit. Then the path and the query are read, then the
 //! right is checked, then the work is done.
 
+mod admin;
 mod answer;
 mod error;
 mod fairings;
@@ -64,6 +65,7 @@ pub fn rocket(app: Arc<App>) -> Rocket<Build> {
                 player::leave_channel,
                 player::set_volume,
                 player::skip_sound,
+                admin::list_logs,
                 live::stream_events,
                 live::open_socket,
                 live::receive_packets,

@@ -1,30 +1,42 @@
-//! The log on the console. `cli` starts it.
+//! The log: on the console, and for the table and for administrators who listen. `cli` starts it.
+
+mod panics;
+mod recorder;
 
 use std::io::{self, IsTerminal as _, Write};
 
 use indicatif::MultiProgress;
 use tracing::{Level, Metadata};
+use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::{EnvFilter, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Starts logging to standard error, so that standard output stays with what a command answers.
-/// `filter` is a level or a list like `info,yuri::access=debug`; one that cannot be read is `info`.
-/// Bars that are added to what it answers stay below the log.
-pub fn start(filter: &str) -> MultiProgress {
+use crate::config::{Log, LogFormat};
+pub use recorder::{Recorder, Records, recorder};
+
+/// Starts logging to standard error, so that standard output stays with what a command answers,
+/// and to `recorder`. Panics are logged as well, from now on. Bars that are added to what it answers
+/// stay below the log.
+pub fn start(settings: &Log, recorder: Recorder) -> MultiProgress {
     let console = Console(MultiProgress::new());
     let bars = console.0.clone();
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let console = tracing_subscriber::fmt::layer()
+    let filter = EnvFilter::try_new(&settings.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt::layer()
         .with_ansi(io::stderr().is_terminal())
         .with_writer(console);
+    let lines = match settings.format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
     // Fails only when a test has started logging before.
     let _already_started = tracing_subscriber::registry()
-        .with(console)
-        .with(filter)
+        .with(lines.with_filter(filter))
+        .with(recorder.into_layer())
         .with(filter_fn(may_be_logged))
         .try_init();
+    panics::log();
     bars
 }
 
@@ -52,6 +64,9 @@ impl Write for &Console {
 
 /// Other crates trace whole messages, tokens included: below info they are never heard.
 fn may_be_logged(about: &Metadata<'_>) -> bool {
-    let ours = about.target() == "yuri" || about.target().starts_with("yuri::");
-    ours || *about.level() <= Level::INFO
+    is_ours(about.target()) || *about.level() <= Level::INFO
+}
+
+fn is_ours(target: &str) -> bool {
+    target == "yuri" || target.starts_with("yuri::")
 }

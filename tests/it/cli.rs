@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use reqwest::{Client, Url};
 use rustix::pty::OpenptFlags;
 use serde_json::Value;
+use yuri::config::DatabaseUrl;
+use yuri::db::{Db, logs};
 
 fn yuri(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_yuri"));
@@ -182,6 +184,41 @@ async fn a_server_ends_in_order_when_it_is_told_to() {
 
     let log = terminate(server);
     assert!(log.contains("stopping"), "{log}");
+    // What was logged before there was a database is kept as well.
+    let database = DatabaseUrl::Sqlite(folder.path().join("data/yuri.sqlite3"));
+    let kept = Db::open(&database)
+        .unwrap()
+        .quick(|conn| logs::page(conn, tracing::Level::TRACE, 0, 100))
+        .await
+        .unwrap();
+    let said = "YURI_DISCORD__BOT_TOKEN is not set: the bot is off and nobody can log in";
+    assert!(
+        kept.entries.iter().any(|entry| entry.message == said),
+        "{kept:?}"
+    );
+}
+
+#[test]
+fn the_log_can_be_read_by_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = yuri(&["serve", "--until-input-ends"])
+        .current_dir(folder.path())
+        .env("ROCKET_PORT", "0")
+        .env("YURI_LOG_FORMAT", "json")
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{told}");
+    let lines = told.lines().map(serde_json::from_str);
+    let lines: Vec<Value> = lines.collect::<Result<_, _>>().expect("an object a line");
+    let (first, last) = (&lines[0], lines.last().unwrap());
+    assert_eq!(
+        (&first["level"], &first["target"]),
+        (&"WARN".into(), &"yuri::cli::serve".into())
+    );
+    let message = first["message"].as_str().unwrap();
+    assert!(message.starts_with("YURI_DISCORD__"), "{message}");
+    assert_eq!(last["message"], "stopping");
 }
 
 #[test]

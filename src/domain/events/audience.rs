@@ -15,7 +15,8 @@ const KNOWN_FOR: Duration = Duration::from_mins(1);
 /// What a listener wants to hear of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// All guilds that the listener shared with the bot at the last login, or is in voice in.
+    /// All guilds that the listener shared with the bot at the last login, or is in voice in; and
+    /// for administrators the log.
     Everything,
     /// One guild.
     Guild(GuildId),
@@ -26,13 +27,19 @@ pub enum Scope {
 /// Who is a member of what, for all listeners.
 pub struct Audience {
     guilds: Arc<Guilds>,
+    /// Who may see the log.
+    admins: Vec<UserId>,
     clock: Clock,
 }
 
 impl Audience {
-    /// An audience whose memberships `guilds` knows.
-    pub fn new(guilds: Arc<Guilds>, clock: Clock) -> Self {
-        Self { guilds, clock }
+    /// An audience whose memberships `guilds` knows; `admins` are the installation's.
+    pub fn new(guilds: Arc<Guilds>, admins: Vec<UserId>, clock: Clock) -> Self {
+        Self {
+            guilds,
+            admins,
+            clock,
+        }
     }
 
     /// A user who listens.
@@ -62,7 +69,13 @@ impl Listener {
     pub(super) async fn may_see(&mut self, event: &Event) -> bool {
         match event {
             Event::Player(guild, _) => self.is_member(*guild).await,
+            Event::Log(_) => self.may_see_log(),
         }
+    }
+
+    /// Whether the listener may see what is logged, and wants to.
+    pub(super) fn may_see_log(&self) -> bool {
+        self.scope == Scope::Everything && self.audience.admins.contains(&self.user)
     }
 
     async fn is_member(&mut self, guild: GuildId) -> bool {

@@ -88,11 +88,12 @@ impl Feeds {
         let place = Open::enter(&self.open, user).ok_or(Error::Limited(TOO_MANY_WAIT))?;
         let (news, heard) = mpsc::channel(WAITING_MAX);
         let end = Arc::new(OnceLock::new());
-        let subscription = self.events.subscribe(after);
+        let listener = self.audience.listener(user, scope);
+        let subscription = self.events.subscribe(after, listener.may_see_log());
         let begins_after = subscription.begins_after;
         let mut task = Task {
             subscription,
-            listener: self.audience.listener(user, scope),
+            listener,
             credential,
             tokens: Arc::clone(&self.tokens),
             clock: self.clock.clone(),

@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::sync::broadcast;
 
 use crate::clock::Clock;
+use crate::db::logs::LogEntry;
 use crate::domain::player::{Queued, State};
 use crate::domain::settings::Volume;
 use crate::ids::{ChannelId, GuildId, UserId};
@@ -101,6 +102,8 @@ pub enum PlayerEvent {
 pub enum Event {
     /// In a guild's player.
     Player(GuildId, PlayerEvent),
+    /// Something was logged that administrators should know.
+    Log(Arc<LogEntry>),
 }
 
 /// An event with its place among all others.
@@ -157,6 +160,9 @@ pub struct Events {
     start: u64,
     kept: Mutex<Kept>,
     live: broadcast::Sender<Arc<Published>>,
+    /// Beside the others: a flood of messages must cost nobody else an event, kept or live. They
+    /// have no places of their own and are not kept; the table is.
+    log: broadcast::Sender<Arc<LogEntry>>,
 }
 
 #[derive(Default)]
@@ -166,12 +172,13 @@ struct Kept {
 }
 
 impl Events {
-    /// A bus on which nothing has happened yet.
-    pub fn new(clock: &Clock) -> Self {
+    /// A bus on which nothing has happened yet; `log` is what is logged.
+    pub fn new(clock: &Clock, log: broadcast::Sender<Arc<LogEntry>>) -> Self {
         Self {
             start: u64::try_from(clock.now_ms()).unwrap_or_default(),
             kept: Mutex::default(),
             live: broadcast::Sender::new(KEPT_MAX),
+            log,
         }
     }
 
@@ -193,8 +200,8 @@ impl Events {
     }
 
     /// Everything from now on; with `after`, what is kept since then comes first, or the news that
-    /// something is missing.
-    fn subscribe(&self, after: Option<Mark>) -> Subscription {
+    /// something is missing. The log is told to those who are `with_log`.
+    fn subscribe(&self, after: Option<Mark>, with_log: bool) -> Subscription {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let live = self.live.subscribe();
         let last = Mark {
@@ -213,11 +220,14 @@ impl Events {
                 (!is_known, known.cloned().collect())
             }
         };
+        let begins_after = after.filter(|_| !has_missed).unwrap_or(last);
         Subscription {
-            begins_after: after.filter(|_| !has_missed).unwrap_or(last),
+            begins_after,
+            place: begins_after,
             has_missed,
             replay,
             live,
+            log: with_log.then(|| self.log.subscribe()),
         }
     }
 }
@@ -225,28 +235,58 @@ impl Events {
 /// All events, for one listener, whether it may see them or not.
 struct Subscription {
     begins_after: Mark,
+    /// Of the last event.
+    place: Mark,
     has_missed: bool,
     replay: VecDeque<Arc<Published>>,
     live: broadcast::Receiver<Arc<Published>>,
+    log: Option<broadcast::Receiver<Arc<LogEntry>>>,
 }
 
 impl Subscription {
     /// The next event; waits for it. Cancel safe.
     ///
     /// # Errors
-    /// [`Missed`], once for each gap.
+    /// [`Missed`], once for each gap. Gaps of the log are passed over.
     async fn next(&mut self) -> Result<Arc<Published>, Missed> {
         if std::mem::take(&mut self.has_missed) {
             return Err(Missed);
         }
         if let Some(event) = self.replay.pop_front() {
+            self.place = event.mark;
             return Ok(event);
         }
-        match self.live.recv().await {
-            Ok(event) => Ok(event),
-            Err(broadcast::error::RecvError::Lagged(_)) => Err(Missed),
-            // The bus lives as long as the application.
-            Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+        tokio::select! {
+            biased;
+            event = hear(&mut self.live) => {
+                let event = event?;
+                self.place = event.mark;
+                Ok(event)
+            }
+            entry = hear_log(self.log.as_mut()) => Ok(Arc::new(Published {
+                mark: self.place,
+                event: Event::Log(entry),
+            })),
+        }
+    }
+}
+
+async fn hear<T: Clone>(live: &mut broadcast::Receiver<T>) -> Result<T, Missed> {
+    match live.recv().await {
+        Ok(event) => Ok(event),
+        Err(broadcast::error::RecvError::Lagged(_)) => Err(Missed),
+        // The bus lives as long as the application.
+        Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+    }
+}
+
+async fn hear_log(log: Option<&mut broadcast::Receiver<Arc<LogEntry>>>) -> Arc<LogEntry> {
+    let Some(log) = log else {
+        return std::future::pending().await;
+    };
+    loop {
+        if let Ok(entry) = hear(log).await {
+            return entry;
         }
     }
 }
@@ -262,7 +302,7 @@ mod tests {
     }
 
     fn bus(events: u16) -> Events {
-        let bus = Events::new(&Clock::manual(1_000));
+        let bus = Events::new(&Clock::manual(1_000), broadcast::Sender::new(2));
         (1..=events).for_each(|number| bus.publish(volume(number)));
         bus
     }
@@ -278,11 +318,11 @@ mod tests {
     #[tokio::test]
     async fn who_comes_back_hears_what_came_meanwhile_and_nothing_twice() {
         let bus = bus(3);
-        let mut late = bus.subscribe(Some("1000-1".parse().unwrap()));
+        let mut late = bus.subscribe(Some("1000-1".parse().unwrap()), false);
         bus.publish(volume(4));
         assert_eq!(numbers(&mut late, 3).await, [2, 3, 4]);
-        let mut fresh = bus.subscribe(None);
-        let mut current = bus.subscribe(Some("1000-4".parse().unwrap()));
+        let mut fresh = bus.subscribe(None, false);
+        let mut current = bus.subscribe(Some("1000-4".parse().unwrap()), false);
         bus.publish(volume(5));
         assert_eq!(numbers(&mut fresh, 1).await, [5]);
         assert_eq!(numbers(&mut current, 1).await, [5]);
@@ -293,22 +333,47 @@ mod tests {
         let bus = bus(1_030);
         // Of another start, of the future, and of longer ago than is kept.
         for mark in ["999-3", "1000-9999", "1000-5"] {
-            let mut subscription = bus.subscribe(Some(mark.parse().unwrap()));
+            let mut subscription = bus.subscribe(Some(mark.parse().unwrap()), false);
             assert_eq!(subscription.next().await.unwrap_err(), Missed, "{mark}");
             bus.publish(volume(1));
             assert!(subscription.next().await.is_ok(), "{mark}");
         }
-        let mut oldest = bus.subscribe(Some("1000-9".parse().unwrap()));
+        let mut oldest = bus.subscribe(Some("1000-9".parse().unwrap()), false);
         assert_eq!(numbers(&mut oldest, 1).await, [10]);
     }
 
     #[tokio::test]
     async fn who_reads_too_slowly_misses_events_and_is_told() {
         let bus = bus(0);
-        let mut slow = bus.subscribe(None);
+        let mut slow = bus.subscribe(None, false);
         (0..=1_024).for_each(|_| bus.publish(volume(1)));
         assert_eq!(slow.next().await.unwrap_err(), Missed);
         assert_eq!(numbers(&mut slow, 1).await, [2]);
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_messages_takes_nothing_from_other_events() {
+        let bus = bus(3);
+        let entry = |number: usize| LogEntry {
+            level: tracing::Level::WARN,
+            message: number.to_string(),
+            time_ms: 0,
+            stacktrace: None,
+        };
+        let mut admin = bus.subscribe(Some("1000-2".parse().unwrap()), true);
+        let mut other = bus.subscribe(None, false);
+        for number in 0..2_000 {
+            let _told = bus.log.send(Arc::new(entry(number)));
+        }
+        bus.publish(volume(4));
+        assert_eq!(numbers(&mut other, 1).await, [4]);
+        assert_eq!(numbers(&mut admin, 2).await, [3, 4]);
+        for number in [1_998, 1_999] {
+            let told = admin.next().await.unwrap();
+            // A place to come back to, where nothing is missed.
+            assert_eq!(told.mark.number, 4);
+            assert_eq!(told.event, Event::Log(Arc::new(entry(number))));
+        }
     }
 
     #[test]

@@ -2,11 +2,13 @@
 
 use serde::Serialize;
 
+use crate::clock::rfc3339;
+use crate::db::logs::LogEntry;
 use crate::db::plays::LOCAL;
 use crate::domain::events::{Event, PlayerEvent, Track};
 use crate::domain::player::Queued;
 use crate::domain::settings::Volume;
-use crate::ids::ChannelId;
+use crate::ids::{ChannelId, GuildId};
 
 /// The data of an event. Every key is always there.
 #[derive(Serialize)]
@@ -46,6 +48,16 @@ pub(super) enum Data<'a> {
         channel_id: String,
         volume: u16,
     },
+    Log(LogData<'a>),
+}
+
+/// A message of the application log. Contract 7.
+#[derive(Serialize)]
+pub(in crate::http) struct LogData<'a> {
+    level: String,
+    message: &'a str,
+    timestamp: String,
+    stacktrace: Option<&'a str>,
 }
 
 /// A sound that waits.
@@ -71,7 +83,23 @@ pub(super) struct TrackData<'a> {
 
 /// An event's name and data.
 pub(super) fn describe(event: &Event) -> (&'static str, Data<'_>) {
-    let Event::Player(guild, event) = event;
+    match event {
+        Event::Player(guild, event) => describe_player(*guild, event),
+        Event::Log(entry) => ("log", Data::Log(describe_log(entry))),
+    }
+}
+
+/// A message of the log as it is sent.
+pub(in crate::http) fn describe_log(entry: &LogEntry) -> LogData<'_> {
+    LogData {
+        level: entry.level.as_str().to_lowercase(),
+        message: &entry.message,
+        timestamp: rfc3339(entry.time_ms),
+        stacktrace: entry.stacktrace.as_deref(),
+    }
+}
+
+fn describe_player(guild: GuildId, event: &PlayerEvent) -> (&'static str, Data<'_>) {
     let guild_id = guild.to_string();
     match event {
         PlayerEvent::State {

@@ -11,6 +11,7 @@ use yuri::clock::Clock;
 use yuri::config::Config;
 use yuri::db::OpenError;
 use yuri::domain::guilds::Outage;
+use yuri::telemetry::Records;
 
 use super::stage::{PATIENCE, START_MS};
 use crate::audio::worker;
@@ -82,7 +83,7 @@ impl Installation {
         let started = tokio::time::timeout(PATIENCE, async {
             loop {
                 let config = Config::load(self.folder.path(), self.settings.clone()).unwrap();
-                match App::build(config, self.clock.clone(), worker()) {
+                match App::build(config, self.clock.clone(), worker(), Records::none()) {
                     Ok(app) => break app,
                     Err(BuildError::Database(OpenError::InUse(_))) => {
                         tokio::time::sleep(Duration::from_millis(5)).await;

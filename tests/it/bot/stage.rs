@@ -15,6 +15,7 @@ use yuri::db::plays;
 use yuri::domain::player::{Asker, PlayerState};
 use yuri::domain::settings::GuildSettings;
 use yuri::ids::{ChannelId, GuildId, UserId};
+use yuri::telemetry::Records;
 
 use crate::audio::{fixture, worker};
 use crate::support::child;
@@ -150,7 +151,7 @@ impl Stage {
         let environment = environment.map(|(key, value)| (key.to_owned(), value));
         let config = Config::load(folder.path(), environment).unwrap();
         let clock = Clock::manual(START_MS);
-        let app = App::build(config, clock.clone(), worker()).unwrap();
+        let app = App::build(config, clock.clone(), worker(), Records::none()).unwrap();
         let running = app.start();
         let stage = Self {
             sim,

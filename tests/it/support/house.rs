@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use yuri::app::{App, Running};
 use yuri::clock::Clock;
 use yuri::config::Config;
+use yuri::telemetry::Records;
 
 use crate::audio::worker;
 
@@ -46,7 +47,7 @@ impl House {
         let environment = environment.map(|(key, value)| (key.to_owned(), value));
         let config = Config::load(self.0.path(), environment).unwrap();
         let clock = Clock::manual(0);
-        let app = App::build(config, clock.clone(), worker.to_owned()).unwrap();
+        let app = App::build(config, clock.clone(), worker.to_owned(), Records::none()).unwrap();
         let running = app.start();
         Process {
             app,

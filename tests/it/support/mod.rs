@@ -6,6 +6,7 @@ pub mod child;
 pub mod house;
 pub mod node;
 pub mod socket;
+pub mod stream;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,10 @@ use rocket::fairing::AdHoc;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tracing::Dispatch;
+use tracing::dispatcher::with_default;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry;
 use yuri::app::{App, Running};
 use yuri::clock::Clock;
 use yuri::config::Config;
@@ -26,8 +31,8 @@ use yuri::db::plays::{NewPlay, append};
 use yuri::db::tokens::Kind;
 use yuri::db::users::{self, User};
 use yuri::domain::settings::Volume;
-use yuri::http;
 use yuri::ids::{GuildId, UserId};
+use yuri::{http, telemetry};
 
 /// Where the tests' requests go: a name that their client resolves to the server's port.
 pub const SITE: &str = "http://yuri.test";
@@ -47,6 +52,8 @@ pub struct Server {
     pub app: Arc<App>,
     pub clock: Clock,
     pub address: SocketAddr,
+    /// Takes what a test logs in its own words; what the server says is nobody's.
+    recorder: Dispatch,
     sim: Option<Sim>,
     running: Option<Running>,
     shutdown: Shutdown,
@@ -138,13 +145,15 @@ impl Setup {
         };
         let config = Config::load(self.folder.path(), self.settings).unwrap();
         let worker = Path::new(env!("CARGO_BIN_EXE_yuri")).to_owned();
-        let app = App::build(config, clock.clone(), worker).unwrap();
+        let (recorder, records) = telemetry::recorder(config.log.kept, clock.clone());
+        let app = App::build(config, clock.clone(), worker, records).unwrap();
         let running = app.start();
         let (address, shutdown, launched) = launch(Arc::clone(&app)).await;
         let server = Server {
             app,
             clock,
             address,
+            recorder: Dispatch::new(registry().with(recorder.into_layer())),
             sim,
             running: Some(running),
             shutdown,
@@ -276,6 +285,11 @@ impl Server {
             .write(move |conn| plays.iter().try_for_each(|play| append(conn, play)))
             .await
             .unwrap();
+    }
+
+    /// Runs something whose messages go to the server's application log.
+    pub fn logging<T>(&self, work: impl FnOnce() -> T) -> T {
+        with_default(&self.recorder, work)
     }
 
     /// Waits until something of the application is so.

