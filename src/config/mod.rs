@@ -1,6 +1,7 @@
 //! The configuration: read once at start, typed, every fault reported together.
 //! `cli` loads it and passes its sections on; nothing else reads the environment.
 
+pub mod built;
 mod log;
 mod source;
 

@@ -176,6 +176,20 @@ fn count(conn: &mut AnyConnection, guild: GuildId) -> QueryResult<i64> {
     Ok(bounds.map_or(0, |(first_seq, last_seq)| last_seq - first_seq + 1))
 }
 
+/// How many plays of all guilds are kept.
+///
+/// # Errors
+/// The database's.
+pub fn count_all(conn: &mut AnyConnection) -> QueryResult<i64> {
+    let bounds: Vec<(i64, i64)> = guild_counters::table
+        .select((guild_counters::first_seq, guild_counters::last_seq))
+        .load(conn)?;
+    let counts = bounds
+        .iter()
+        .map(|(first_seq, last_seq)| last_seq - first_seq + 1);
+    Ok(counts.sum())
+}
+
 /// A guild's local sounds by how often they were played, ties by name, and how many there are.
 /// Seed 004, Get Play Stats.
 ///

@@ -1,19 +1,28 @@
 //! For administrators of the installation. Contract 2, 7.
 
+use std::env::consts::{ARCH, OS};
+use std::num::NonZero;
+use std::thread::available_parallelism;
+
 use rocket::Request;
 use rocket::get;
 use rocket::request::{FromRequest, Outcome};
 use serde::{Serialize, Serializer};
+use tokio::runtime::Handle;
 use tracing::Level;
 
-use super::answer::Page;
+use super::answer::{Json, Page};
 use super::error::fail;
 use super::guards::{AppState, Caller};
 use super::live::describe_log;
 use super::query::{self, Paging};
 use crate::app::App;
+use crate::config::built;
 use crate::db::logs::LogEntry;
+use crate::db::plays;
+use crate::domain::guilds::Guild;
 use crate::error::Error;
+use crate::telemetry::Usage;
 
 /// Messages of a page where no limit is given.
 const LIMIT_DEFAULT: u32 = 1000;
@@ -72,6 +81,104 @@ pub(super) async fn list_logs(
         results: page.entries.into_iter().map(Entry).collect(),
         total: page.total.to_string(),
     })
+}
+
+/// The keys are the original server's, and two more at the end.
+#[derive(Serialize)]
+pub(super) struct Stats {
+    guilds: Vec<GuildEntry>,
+    voice_connections: Vec<VoiceConnection>,
+    system: System,
+}
+
+#[derive(Clone, Serialize)]
+struct GuildEntry {
+    name: String,
+    id: String,
+}
+
+#[derive(Serialize)]
+struct VoiceConnection {
+    guild: GuildEntry,
+    vc_id: String,
+}
+
+#[derive(Serialize)]
+struct System {
+    arch: &'static str,
+    os: &'static str,
+    go_version: &'static str,
+    cpu_used_cores: usize,
+    go_routines: usize,
+    heap_use_b: u64,
+    stack_use_b: u64,
+    uptime_seconds: f64,
+    resident_b: u64,
+    cpu_seconds: f64,
+}
+
+#[derive(Serialize)]
+pub(super) struct SoundStats {
+    sounds_len: usize,
+    log_len: i64,
+    size_b: u64,
+}
+
+/// Where the bot is, and what the process uses.
+#[get("/api/admin/stats")]
+pub(super) fn show_stats(app: &AppState, caller: Caller) -> Result<Json<Stats>, Error> {
+    check_admin(app, &caller)?;
+    let gateway = app.guilds.gateway();
+    let bot = gateway.bot().map(|bot| bot.id);
+    let guilds = gateway.guilds().unwrap_or_default();
+    let place = |guild: &Guild| {
+        let channel = bot.and_then(|bot| gateway.voice_channel(guild.id, bot))?;
+        Some(VoiceConnection {
+            guild: describe_guild(guild),
+            vc_id: channel.to_string(),
+        })
+    };
+    let usage = Usage::read();
+    Ok(Json(Stats {
+        guilds: guilds.iter().map(describe_guild).collect(),
+        voice_connections: guilds.iter().filter_map(place).collect(),
+        system: System {
+            arch: ARCH,
+            os: OS,
+            go_version: built::RUST,
+            cpu_used_cores: available_parallelism().map_or(1, NonZero::get),
+            go_routines: Handle::current().metrics().num_alive_tasks(),
+            heap_use_b: usage.heap_bytes,
+            stack_use_b: usage.stack_bytes,
+            uptime_seconds: app.clock.monotonic().as_secs_f64(),
+            resident_b: usage.resident_bytes,
+            cpu_seconds: usage.cpu_time.as_secs_f64(),
+        },
+    }))
+}
+
+/// How many sounds and plays there are.
+#[get("/api/admin/soundstats")]
+pub(super) async fn show_sound_stats(
+    app: &AppState,
+    caller: Caller,
+) -> Result<Json<SoundStats>, Error> {
+    check_admin(app, &caller)?;
+    let sounds = app.library.list_all();
+    let sizes = sounds.iter().map(|sound| sound.original.stamp().size_bytes);
+    let (sounds_len, size_b) = (sounds.len(), sizes.sum());
+    Ok(Json(SoundStats {
+        sounds_len,
+        log_len: app.db.run(plays::count_all).await?,
+        size_b,
+    }))
+}
+
+fn describe_guild(guild: &Guild) -> GuildEntry {
+    GuildEntry {
+        name: guild.name.clone(),
+        id: guild.id.to_string(),
+    }
 }
 
 /// Passes administrators of this installation.

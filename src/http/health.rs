@@ -1,10 +1,13 @@
 //! For supervisors and proxies: is it alive, is it ready, which version is it. Contract 10.
 
+use std::env::consts::{ARCH, OS};
+
 use rocket::get;
 use serde::Serialize;
 
 use super::answer::Json;
-use super::guards::AppState;
+use super::guards::{AppState, Caller};
+use crate::config::built;
 use crate::error::Error;
 
 #[derive(Serialize)]
@@ -15,6 +18,16 @@ pub(super) struct State {
 #[derive(Serialize)]
 pub(super) struct Version {
     version: &'static str,
+}
+
+/// What this server is. Its keys are the original server's.
+#[derive(Serialize)]
+pub(super) struct Info {
+    build_version: &'static str,
+    go_version: &'static str,
+    commit_hash: &'static str,
+    go_os: &'static str,
+    go_arch: &'static str,
 }
 
 /// The process answers.
@@ -40,6 +53,18 @@ pub(super) async fn ready(app: &AppState) -> Result<Json<State>, Error> {
 #[get("/version")]
 pub(super) fn version() -> Json<Version> {
     Json(Version {
-        version: env!("CARGO_PKG_VERSION"),
+        version: built::VERSION,
+    })
+}
+
+/// Which version this is, as the original server says it.
+#[get("/api/info")]
+pub(super) fn show_info(_caller: Caller) -> Json<Info> {
+    Json(Info {
+        build_version: built::VERSION,
+        go_version: built::RUST,
+        commit_hash: built::COMMIT,
+        go_os: OS,
+        go_arch: ARCH,
     })
 }

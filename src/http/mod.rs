@@ -66,6 +66,8 @@ pub fn rocket(app: Arc<App>) -> Rocket<Build> {
                 player::set_volume,
                 player::skip_sound,
                 admin::list_logs,
+                admin::show_stats,
+                admin::show_sound_stats,
                 live::stream_events,
                 live::open_socket,
                 live::receive_packets,
@@ -75,6 +77,7 @@ pub fn rocket(app: Arc<App>) -> Rocket<Build> {
                 health::alive,
                 health::ready,
                 health::version,
+                health::show_info,
             ],
         )
         .mount("/api/favorites", favourite_routes())

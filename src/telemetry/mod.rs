@@ -1,7 +1,9 @@
 //! The log: on the console, and for the table and for administrators who listen. `cli` starts it.
+//! And what the process uses, for who asks.
 
 mod panics;
 mod recorder;
+mod usage;
 
 use std::io::{self, IsTerminal as _, Write};
 
@@ -15,6 +17,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{Log, LogFormat};
 pub use recorder::{Recorder, Records, recorder};
+pub use usage::Usage;
 
 /// Starts logging to standard error, so that standard output stays with what a command answers,
 /// and to `recorder`. Panics are logged as well, from now on. Bars that are added to what it answers

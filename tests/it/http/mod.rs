@@ -1,6 +1,7 @@
 //! The HTTP API, route by route.
 
 mod address;
+mod admin;
 mod app_log;
 mod bad_input;
 mod events;
