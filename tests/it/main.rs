@@ -22,5 +22,6 @@ mod config;
 mod db;
 mod http;
 mod library;
+mod secrets;
 mod seed004;
 mod tidy;
