@@ -3,6 +3,8 @@
 //! A guild's plays carry the numbers `first_seq..=last_seq` without gaps, so the page at any depth
 //! is a range of the primary key, and its cost is its own length.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 
 use super::AnyConnection;
@@ -14,6 +16,9 @@ pub const LOCAL: &str = "local";
 
 /// The `source` of a sound of Discord's own soundboard.
 pub const DISCORD: &str = "discord";
+
+/// Names in one statement, which takes a bounded number of values.
+const NAMES_MAX: usize = 500;
 
 /// A play about to be logged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -214,4 +219,25 @@ pub fn top_sounds(
     let total = rows.first().map_or(0, |(sounds, _)| *sounds);
     let entries = rows.into_iter().map(|(_, entry)| entry).collect();
     Ok(Page { entries, total })
+}
+
+/// How often some local sounds were played in a guild, by name; what never was is not in it.
+///
+/// # Errors
+/// The database's.
+pub fn count_sounds(
+    conn: &mut AnyConnection,
+    guild: GuildId,
+    sounds: &[String],
+) -> QueryResult<HashMap<String, i64>> {
+    let mut counts = HashMap::new();
+    for names in sounds.chunks(NAMES_MAX) {
+        let rows: Vec<(String, i64)> = sound_counts::table
+            .filter(sound_counts::guild_id.eq(guild.to_db()))
+            .filter(sound_counts::sound.eq_any(names))
+            .select((sound_counts::sound, sound_counts::count))
+            .load(conn)?;
+        counts.extend(rows);
+    }
+    Ok(counts)
 }

@@ -103,6 +103,12 @@ impl Labels {
         sounds.retain(|sound| self.get(sound).tags.binary_search(&tag).is_ok());
     }
 
+    /// Those of some sounds that are in a category, in any letter case.
+    pub fn retain_in_category(&self, sounds: &mut Vec<Arc<Sound>>, category: &str) {
+        let category = word(category).ok();
+        sounds.retain(|sound| category.is_some() && self.get(sound).category == category);
+    }
+
     /// The tags of some sounds, and how many have each.
     pub fn count_tags(&self, sounds: &[Arc<Sound>]) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();

@@ -14,6 +14,7 @@ mod favourites;
 mod guards;
 mod guild;
 mod health;
+mod library;
 mod live;
 mod login;
 mod methods;
@@ -49,6 +50,8 @@ pub fn rocket(app: Arc<App>) -> Rocket<Build> {
                 login::finish_login,
                 login::logout,
                 sounds::list_sounds,
+                library::list_library,
+                library::get_sound,
                 plays::list_plays,
                 plays::list_stats,
                 tokens::create_token,

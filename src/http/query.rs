@@ -8,6 +8,7 @@ use rocket::request::{FromRequest, Outcome};
 
 use super::error::fail;
 use crate::error::Error;
+use crate::ids::GuildId;
 
 /// `from` and `limit` of a list. Contract 1: 1 to 9 ASCII digits each, at most once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,27 @@ fn paging(request: &Request<'_>) -> Result<Paging, Error> {
         None => None,
     };
     Ok(Paging { from, limit })
+}
+
+/// `guild`, where it is given: the id of a guild, at most once.
+pub(super) struct InGuild(pub(super) Option<GuildId>);
+
+const GUILD: Error = Error::Invalid("guild must be the id of a guild");
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for InGuild {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        let guild = match find(request, "guild") {
+            Ok(text) => text.map(|text| text.parse()).transpose().ok(),
+            Err(Twice) => None,
+        };
+        match guild {
+            Some(guild) => Outcome::Success(Self(guild)),
+            None => fail(request, GUILD),
+        }
+    }
 }
 
 /// A parameter stands there more than once.

@@ -97,12 +97,14 @@ impl Library {
             .meant()
             .filter(|it| !replaced.contains(it.stem.as_str()));
         let sounds: Vec<&Arc<Sound>> = own.meant().chain(others).collect();
-        let query = Query::new(typed);
-        let fitting = best(&sounds, limit, |sound| sound.fit(&query));
-        if fitting.is_empty() {
-            return best(&sounds, limit, |sound| sound.mistakes(&query));
-        }
-        fitting
+        rank(&sounds, typed, limit)
+    }
+
+    /// Those of some sounds that fit what somebody has typed, ranked as in
+    /// [`search`](Self::search); ties keep their order.
+    pub fn rank(sounds: &[Arc<Sound>], typed: &str) -> Vec<Arc<Sound>> {
+        let sounds: Vec<&Arc<Sound>> = sounds.iter().collect();
+        rank(&sounds, typed, usize::MAX)
     }
 
     /// Those of some sounds that fit what somebody has typed, in their order.
@@ -165,6 +167,17 @@ impl Library {
     fn index(&self) -> Arc<Index> {
         Arc::clone(&self.index.read().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Those of some sounds that fit what somebody has typed; where none does, those that would with a
+/// mistake or two. The best first, at most `limit`.
+fn rank(sounds: &[&Arc<Sound>], typed: &str, limit: usize) -> Vec<Arc<Sound>> {
+    let query = Query::new(typed);
+    let fitting = best(sounds, limit, |sound| sound.fit(&query));
+    if fitting.is_empty() {
+        return best(sounds, limit, |sound| sound.mistakes(&query));
+    }
+    fitting
 }
 
 /// Those of some sounds that have a rank, the lowest first, ties by name.

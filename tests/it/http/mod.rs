@@ -8,6 +8,7 @@ mod events;
 mod favourites;
 mod guild;
 mod health;
+mod library;
 mod limits;
 mod login;
 mod page;
