@@ -72,14 +72,3 @@ pub fn delete(conn: &mut AnyConnection, guild: Option<GuildId>, sound: &str) -> 
     let row = sound_labels::table.find((guild, sound));
     diesel::delete(row).execute(conn).map(drop)
 }
-
-/// A guild's own sound has another name: what was said of it goes along. Run inside
-/// [`super::Db::write`].
-///
-/// # Errors
-/// The database's.
-pub fn rename(conn: &mut AnyConnection, guild: GuildId, old: &str, new: &str) -> QueryResult<()> {
-    delete(conn, Some(guild), new)?;
-    let row = diesel::update(sound_labels::table.find((guild.to_db(), old)));
-    row.set(sound_labels::sound.eq(new)).execute(conn).map(drop)
-}

@@ -293,6 +293,34 @@ impl Guilds {
         Err(Error::Forbidden("you must be a manager of this guild"))
     }
 
+    /// Passes when a member may change what `author` brought into `guild`: its author, unless timed
+    /// out, and those who manage the guild. Contract 2.
+    ///
+    /// # Errors
+    /// 403 for others; as [`get_details`](Self::get_details).
+    pub fn check_author(
+        &self,
+        guild: GuildId,
+        user: UserId,
+        member: &Member,
+        author: Option<UserId>,
+    ) -> Result<(), Error> {
+        let now_ms = self.clock.now_ms();
+        let is_timed_out = member
+            .timed_out_until_ms
+            .is_some_and(|until| until > now_ms);
+        if author == Some(user) && !is_timed_out {
+            return Ok(());
+        }
+        let details = self.get_details(guild)?;
+        if details.is_manager(user, member, now_ms) {
+            return Ok(());
+        }
+        Err(Error::Forbidden(
+            "only who brought this sound and the managers of this guild may do that",
+        ))
+    }
+
     /// What is known of a guild; the caller has checked who asks.
     ///
     /// # Errors

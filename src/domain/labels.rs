@@ -8,6 +8,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::db::sound_labels::{self, LabelRow};
 use crate::db::{AnyConnection, Db, QueryResult};
+use crate::domain::changes::Nullable;
 use crate::domain::library::Sound;
 use crate::error::Error;
 use crate::ids::GuildId;
@@ -47,6 +48,30 @@ impl Label {
 
     fn is_empty(&self) -> bool {
         self.tags.is_empty() && self.category.is_none()
+    }
+}
+
+/// What is to be said of a sound; what is `None` stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LabelChange {
+    /// In place of all its tags.
+    pub tags: Option<Vec<String>>,
+    /// In place of its category; null for none.
+    pub category: Option<Nullable<String>>,
+}
+
+impl LabelChange {
+    /// What is said then.
+    ///
+    /// # Errors
+    /// As for [`Label::read`].
+    pub(super) fn apply(&self, to: &Label) -> Result<Label, Error> {
+        let category = match &self.category {
+            None => to.category.as_deref(),
+            Some(Nullable::Null) => None,
+            Some(Nullable::Value(category)) => Some(category.as_str()),
+        };
+        Label::read(self.tags.as_ref().unwrap_or(&to.tags), category)
     }
 }
 
@@ -125,39 +150,59 @@ impl Labels {
     /// # Errors
     /// The database's; nothing has changed then.
     pub async fn set(&self, sound: &Sound, label: Label) -> Result<(), Error> {
-        let row = LabelRow {
-            guild: sound.guild(),
-            sound: sound.stem.clone(),
-            tags: label.tags.join("\n"),
-            category: label.category.clone(),
-        };
-        let key = (row.guild, row.sound.clone());
-        let is_empty = label.is_empty();
-        let write = move |conn: &mut AnyConnection| -> QueryResult<()> {
-            if is_empty {
-                return sound_labels::delete(conn, row.guild, &row.sound);
-            }
-            sound_labels::replace(conn, &row)
-        };
-        self.db.write(write).await?;
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if is_empty {
-            known.remove(&key);
-        } else {
-            known.insert(key, Arc::new(label));
-        }
+        let (guild, stem) = (sound.guild(), sound.stem.clone());
+        let row = (stem.clone(), label.clone());
+        let written = self
+            .db
+            .write(move |conn| write(conn, guild, &row.0, &row.1));
+        written.await?;
+        self.keep(guild, stem, label);
         Ok(())
     }
 
-    /// What was said of a guild's own sound is forgotten, or goes along to another name. The rows
-    /// are changed by the caller, together with those of the sound.
-    pub(super) fn moved(&self, guild: GuildId, from: &str, to: Option<&str>) {
+    /// Changes what is said of a sound.
+    ///
+    /// # Errors
+    /// As for [`Label::read`]; the database's. Nothing has changed then.
+    pub async fn change(&self, sound: &Sound, change: &LabelChange) -> Result<(), Error> {
+        let label = change.apply(&self.get(sound))?;
+        self.set(sound, label).await
+    }
+
+    /// Remembers what is said of a sound, which is in its row by now.
+    pub(super) fn keep(&self, guild: Option<GuildId>, stem: String, label: Label) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        let label = known.remove(&(Some(guild), from.to_owned()));
-        if let (Some(label), Some(to)) = (label, to) {
-            known.insert((Some(guild), to.to_owned()), label);
+        if label.is_empty() {
+            known.remove(&(guild, stem));
+        } else {
+            known.insert((guild, stem), Arc::new(label));
         }
     }
+
+    /// Forgets what was said of one of a guild's own sounds, whose row is gone by now.
+    pub(super) fn forget(&self, guild: GuildId, stem: &str) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.remove(&(Some(guild), stem.to_owned()));
+    }
+}
+
+/// Writes what is said of a sound; what says nothing needs no row. Run inside [`Db::write`].
+pub(super) fn write(
+    conn: &mut AnyConnection,
+    guild: Option<GuildId>,
+    stem: &str,
+    label: &Label,
+) -> QueryResult<()> {
+    if label.is_empty() {
+        return sound_labels::delete(conn, guild, stem);
+    }
+    let row = LabelRow {
+        guild,
+        sound: stem.to_owned(),
+        tags: label.tags.join("\n"),
+        category: label.category.clone(),
+    };
+    sound_labels::replace(conn, &row)
 }
 
 #[cfg(test)]

@@ -1,15 +1,13 @@
 //! A guild and what it has chosen, over REST. Contract 7; the same as `/settings` in Discord.
 
-use std::fmt;
-
 use rocket::{get, patch};
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::answer::Json;
+use super::fields::{Fields, must_be, or_null, put};
 use super::guards::{AppState, Body, Caller};
 use crate::audio::Level;
-use crate::domain::changes::{Changes, Nullable, RoleChange};
+use crate::domain::changes::{Changes, RoleChange};
 use crate::domain::guilds::GuildDetails;
 use crate::domain::settings::{GuildSettings, Language, Mode};
 use crate::error::Error;
@@ -33,9 +31,6 @@ pub(super) struct GuildAnswer {
     fast_trigger: bool,
     early_join: bool,
 }
-
-/// The fields of a body, as often as they are in it.
-pub(super) struct Fields(Vec<(String, Value)>);
 
 /// A guild, for its members.
 #[get("/api/guilds/<guild>")]
@@ -88,13 +83,6 @@ fn answer(details: GuildDetails, settings: &GuildSettings) -> GuildAnswer {
     }
 }
 
-/// Says what a field must be, by its name.
-macro_rules! must_be {
-    ($name:literal, $what:literal) => {
-        Error::Invalid(concat!($name, " must be ", $what, ", given once"))
-    };
-}
-
 /// Reads the fields, each at most once. Their bounds are the domain's.
 fn read(fields: Fields) -> Result<Changes, Error> {
     let mut changes = Changes::default();
@@ -144,49 +132,8 @@ fn read(fields: Fields) -> Result<Changes, Error> {
     Ok(changes)
 }
 
-/// Keeps a value where there is one, and was none.
-fn put<T>(place: &mut Option<T>, value: Option<T>) -> Option<()> {
-    if place.is_some() {
-        return None;
-    }
-    *place = Some(value?);
-    Some(())
-}
-
-/// A value, or null; `None` for what cannot be read.
-fn or_null<T>(value: &Value, read: impl Fn(&Value) -> Option<T>) -> Option<Nullable<T>> {
-    if value.is_null() {
-        return Some(Nullable::Null);
-    }
-    read(value).map(Nullable::Value)
-}
-
 fn roles(value: &Value) -> Option<RoleChange> {
     let ids = value.as_array()?.iter();
     let ids: Option<Vec<RoleId>> = ids.map(|id| id.as_str()?.parse().ok()).collect();
     ids.map(RoleChange::Set)
-}
-
-impl<'de> Deserialize<'de> for Fields {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(FieldsVisitor)
-    }
-}
-
-struct FieldsVisitor;
-
-impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Fields;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-        let mut fields = Vec::new();
-        while let Some(field) = map.next_entry()? {
-            fields.push(field);
-        }
-        Ok(Fields(fields))
-    }
 }

@@ -11,6 +11,7 @@ mod fairings;
 mod fallback;
 mod fast_trigger;
 mod favourites;
+mod fields;
 mod guards;
 mod guild;
 mod health;
@@ -52,6 +53,10 @@ pub fn rocket(app: Arc<App>) -> Rocket<Build> {
                 sounds::list_sounds,
                 library::list_library,
                 library::get_sound,
+                library::changes::change_sound,
+                library::changes::delete_sound,
+                library::changes::list_deleted,
+                library::changes::restore_sound,
                 plays::list_plays,
                 plays::list_stats,
                 tokens::create_token,

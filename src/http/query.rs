@@ -93,7 +93,8 @@ fn decode(text: &str) -> Cow<'_, str> {
     RawStr::new(text).url_decode_lossy()
 }
 
-fn number(text: &str) -> Option<u32> {
+/// A number of 1 to 9 ASCII digits. Contract 1.
+pub(super) fn number(text: &str) -> Option<u32> {
     let shaped = matches!(text.len(), 1..=9) && text.bytes().all(|byte| byte.is_ascii_digit());
     shaped.then(|| text.parse().ok())?
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{NOT_FOUND, Uploads, Wanted, free_name, owned, sound};
 use crate::db::guild_sounds;
-use crate::domain::library::Sound;
+use crate::domain::library::{Shelf, Sound};
 use crate::error::Error;
 use crate::ids::{GuildId, UserId};
 
@@ -22,22 +22,33 @@ pub struct Deleted {
 }
 
 impl Uploads {
-    /// Puts one of a guild's own sounds into the bin.
+    /// Puts one of a guild's own sounds into the bin; answers for whose, and what is there now.
     ///
     /// # Errors
     /// 404 when it is not there any more; the database's.
-    pub async fn delete(&self, sound: &Sound) -> Result<(), Error> {
+    pub async fn delete(&self, sound: &Sound) -> Result<(GuildId, Deleted), Error> {
         let (guild, id) = owned(sound)?;
         let _one_at_a_time = self.changing.lock().await;
         let mut own = self.library.list_own(guild);
         let place = own.iter().position(|it| it.shelf == sound.shelf);
-        own.swap_remove(place.ok_or(NOT_FOUND)?);
-        let now = Some(self.clock.now_ms());
-        let write = move |conn: &mut _| guild_sounds::set_deleted(conn, id, now);
+        let gone = own.swap_remove(place.ok_or(NOT_FOUND)?);
+        let deleted_ms = self.clock.now_ms();
+        let write = move |conn: &mut _| guild_sounds::set_deleted(conn, id, Some(deleted_ms));
         self.db.write(write).await?;
         self.show(guild, own, None);
         tracing::info!(guild.id = %guild, sound = sound.name, "a sound was deleted");
-        Ok(())
+        let uploader = match gone.shelf {
+            Shelf::Guild { uploader, .. } => uploader,
+            Shelf::Operator => None,
+        };
+        let name = gone.stem.clone();
+        let deleted = Deleted {
+            id,
+            name,
+            uploader,
+            deleted_ms,
+        };
+        Ok((guild, deleted))
     }
 
     /// What a guild has in its bin, what went there last first.
@@ -66,7 +77,7 @@ impl Uploads {
     /// 404 when it is not there, or its file is gone; 409 when another has its name by now, or
     /// when the guild has as many as it may.
     pub async fn restore(&self, guild: GuildId, id: i64) -> Result<Arc<Sound>, Error> {
-        let _one_at_a_time = self.changing.lock().await;
+        let one_at_a_time = self.changing.lock().await;
         let rows = self
             .db
             .run(move |conn| guild_sounds::list_deleted(conn, guild));
@@ -82,6 +93,15 @@ impl Uploads {
         self.db.write(write).await?;
         let restored = Arc::new(restored);
         self.show(guild, own, Some(Arc::clone(&restored)));
+        drop(one_at_a_time);
+        // What was known of it went with it.
+        if let Err(error) = self.transcoder.examine(&restored.original).await {
+            tracing::warn!(
+                ?error,
+                sound = restored.name,
+                "a restored sound was not looked into"
+            );
+        }
         Ok(restored)
     }
 

@@ -5,6 +5,7 @@
 //! no half sound, and no row without a file.
 
 mod bin;
+mod change;
 mod incoming;
 mod names;
 mod store;
@@ -23,7 +24,7 @@ use crate::audio::{Examined, Original, Reason, Stamp, Transcoder, usual_extensio
 use crate::clock::Clock;
 use crate::config;
 use crate::db::guild_sounds::{self, GuildSound, NewGuildSound};
-use crate::db::{Db, favourites, sound_labels};
+use crate::db::{Db, sound_labels};
 use crate::discord::Discord;
 use crate::domain::favourites::Favourites;
 use crate::domain::labels::Labels;
@@ -32,6 +33,7 @@ use crate::domain::limits::Limits;
 use crate::error::Error;
 use crate::ids::{GuildId, UserId};
 pub use bin::Deleted;
+pub use change::Change;
 pub use incoming::Incoming;
 use incoming::write_failed;
 use store::Store;
@@ -233,41 +235,6 @@ impl Uploads {
         Ok(sound)
     }
 
-    /// Gives one of a guild's own sounds another name; what was said of it goes along.
-    ///
-    /// # Errors
-    /// 400 for a name that sounds cannot have, 404 when it is not there any more, 409 when the
-    /// name is taken; the database's. Nothing has changed then.
-    pub async fn rename(&self, sound: &Sound, name: &str) -> Result<Arc<Sound>, Error> {
-        let (guild, id) = owned(sound)?;
-        let name = names::check(name)?;
-        let _one_at_a_time = self.changing.lock().await;
-        let mut own = self.library.list_own(guild);
-        let place = own.iter().position(|it| it.shelf == sound.shelf);
-        let before = own.swap_remove(place.ok_or(NOT_FOUND)?);
-        let name = free_name(&own, name.clone(), Wanted::Name(&name))?;
-        let (old, new) = (before.stem.clone(), name.clone());
-        let moved = (old.clone(), new.clone());
-        let write = move |conn: &mut _| {
-            guild_sounds::rename(conn, id, &new)?;
-            favourites::rename(conn, guild, &old, &new)?;
-            sound_labels::rename(conn, guild, &old, &new)
-        };
-        self.db.write(write).await?;
-        self.labels.moved(guild, &moved.0, Some(&moved.1));
-        self.favourites.forget().await;
-        let original = Original::new(before.original.path().to_owned(), *before.original.stamp());
-        if let Some(examined) = before.original.examined() {
-            original.remember(examined.clone());
-        }
-        let extension = before.name.rsplit_once('.').map_or("", |(_, end)| end);
-        let file_name = format!("{name}.{extension}");
-        let renamed = Sound::new(file_name, before.shelf, original, before.modified_ms);
-        let renamed = Arc::new(renamed);
-        self.show(guild, own, Some(Arc::clone(&renamed)));
-        Ok(renamed)
-    }
-
     /// Whether a guild may have one more sound of this size.
     fn check_room(&self, guild: GuildId, bytes: u64) -> Result<(), Error> {
         let own = self.library.list_own(guild);
@@ -335,7 +302,7 @@ impl Uploads {
         });
         let id = match kept.await {
             Ok(id) => {
-                self.labels.moved(guild, &new.name, None);
+                self.labels.forget(guild, &new.name);
                 id
             }
             Err(error) => {

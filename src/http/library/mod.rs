@@ -2,6 +2,8 @@
 //! them, `upload` brings them in; what they sound like is told by `http::media`.
 
 use std::borrow::Cow;
+pub(super) mod changes;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -26,7 +28,7 @@ use crate::ids::{GuildId, UserId};
 /// Entries of a page where no limit is given.
 const LIMIT_DEFAULT: u32 = 1000;
 
-pub(super) const NOT_FOUND: Error = Error::NotFound("sound was not found");
+const NOT_FOUND: Error = Error::NotFound("sound was not found");
 
 /// A sound, in the form of contract 5.
 #[derive(Serialize)]
@@ -173,11 +175,7 @@ pub(super) async fn get_sound(
 }
 
 /// The sound that a name means, in a guild or among the operator's.
-pub(super) fn find_sound(
-    app: &App,
-    guild: Option<GuildId>,
-    name: &str,
-) -> Result<Arc<Sound>, Error> {
+fn find_sound(app: &App, guild: Option<GuildId>, name: &str) -> Result<Arc<Sound>, Error> {
     let found = match guild {
         Some(guild) => app.library.find_in(guild, name),
         None => app.library.find(name),
@@ -186,7 +184,7 @@ pub(super) fn find_sound(
 }
 
 /// One sound as somebody sees it who asks about a guild.
-pub(super) async fn answer(
+async fn answer(
     app: &App,
     user: UserId,
     guild: Option<GuildId>,

@@ -13,12 +13,15 @@ use yuri::ids::{GuildId, UserId};
 use crate::audio::fixture;
 use crate::support::{Answer, START_MS, Server, Setup, Token, id};
 
+/// A setup that lets callers ask as often as they like.
+pub(super) fn setup() -> Setup {
+    Setup::with_discord().set("YURI_LIMITS__BURST", "10000")
+}
+
 /// A server with these of the operator's sounds, each a second younger than the one before; `None`
 /// is no sound.
-async fn server(files: &[(&str, Option<&str>)]) -> Server {
-    let setup = Setup::with_discord()
-        .set("YURI_LIMITS__BURST", "10000")
-        .set("YURI_SOUNDS__PREPARE_AHEAD", "true");
+pub(super) async fn server(setup: Setup, files: &[(&str, Option<&str>)]) -> Server {
+    let setup = setup.set("YURI_SOUNDS__PREPARE_AHEAD", "true");
     for (number, (name, content)) in files.iter().enumerate() {
         let path = setup.sounds().join(name);
         let content = content.map_or_else(|| b"no sound".to_vec(), fixture);
@@ -36,7 +39,7 @@ async fn server(files: &[(&str, Option<&str>)]) -> Server {
 }
 
 /// Brings one of the guild's own sounds in, past the routes.
-async fn bring(server: &Server, guild: GuildId, user: UserId, name: &str, file: &str) {
+pub(super) async fn bring(server: &Server, guild: GuildId, user: UserId, name: &str, file: &str) {
     let mut incoming = server.app.uploads.begin(guild, user).await.unwrap();
     incoming.write(&fixture(file)).await.unwrap();
     let named = Wanted::Name(name);
@@ -50,7 +53,7 @@ async fn say(server: &Server, guild: GuildId, name: &str, tags: &[&str], categor
 }
 
 /// The names of a list, whose numbers are right.
-fn names(answer: &Answer) -> Vec<String> {
+pub(super) fn names(answer: &Answer) -> Vec<String> {
     assert_eq!(answer.status, 200, "{}", answer.body);
     let body = answer.json();
     let results = body["results"].as_array().unwrap();
@@ -73,7 +76,11 @@ fn plays(guild: GuildId, sounds: &[&str]) -> Vec<NewPlay> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sounds_are_described_whole() {
-    let server = server(&[("horn.wav", Some("tone.wav")), ("text.mp3", None)]).await;
+    let server = server(
+        setup(),
+        &[("horn.wav", Some("tone.wav")), ("text.mp3", None)],
+    )
+    .await;
     let guild = server.guild();
     let (ada, ben) = (server.user("ada"), server.user("ben"));
     bring(&server, guild, ada, "Own one", "tone.mp3").await;
@@ -162,7 +169,19 @@ async fn sounds_are_described_whole() {
         assert_eq!(one.status, 200, "{name}");
         assert_eq!(one.json(), list.json()["results"][at], "{name}");
     }
-    // Somebody else likes nothing; without a guild there are neither its sounds nor its plays.
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn likes_are_the_callers_and_plays_are_told_in_a_guild_alone() {
+    let files = [("horn.wav", Some("tone.wav")), ("text.mp3", None)];
+    let server = server(setup(), &files).await;
+    let guild = server.guild();
+    let (ada, ben) = (server.user("ada"), server.user("ben"));
+    bring(&server, guild, ada, "Own one", "tone.mp3").await;
+    server.log(plays(guild, &["horn"])).await;
+    let own = server.app.library.find_in(guild, "own one").unwrap();
+    server.app.favourites.add(ben, &own).await.unwrap();
     let token = server.token(ada).await;
     let one = token
         .get(&server, &format!("/api/sounds/own%20one?guild={guild}"))
@@ -181,12 +200,15 @@ async fn sounds_are_described_whole() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sounds_are_found_sorted_and_paged_as_asked() {
-    let server = server(&[
-        ("air horn.wav", Some("tone.wav")),
-        ("horn.wav", Some("tone.flac")),
-        ("bark.mp3", None),
-        ("Car.mp3", Some("tone.mp3")),
-    ])
+    let server = server(
+        setup(),
+        &[
+            ("air horn.wav", Some("tone.wav")),
+            ("horn.wav", Some("tone.flac")),
+            ("bark.mp3", None),
+            ("Car.mp3", Some("tone.mp3")),
+        ],
+    )
     .await;
     let guild = server.guild();
     let ada = server.user("ada");
@@ -261,7 +283,7 @@ async fn sounds_are_found_sorted_and_paged_as_asked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guilds_sounds_are_for_its_members() {
-    let server = server(&[]).await;
+    let server = server(setup(), &[]).await;
     let guild = server.guild();
     let other = GuildId::try_from(server.sim().guilds()[1].id).unwrap();
     let (ada, ben) = (server.user("ada"), server.user("ben"));
@@ -298,7 +320,7 @@ async fn a_guilds_sounds_are_for_its_members() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn parameters_are_read_strictly() {
-    let server = server(&[]).await;
+    let server = server(setup(), &[]).await;
     let token = server.token(server.user("ada")).await;
     let guild = "guild must be the id of a guild";
     let sort = "sort must be name, newest, plays or length";

@@ -9,6 +9,7 @@ mod favourites;
 mod guild;
 mod health;
 mod library;
+mod library_changes;
 mod limits;
 mod login;
 mod page;

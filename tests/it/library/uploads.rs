@@ -8,7 +8,7 @@ use std::time::Duration;
 use yuri::app::App;
 use yuri::domain::labels::Label;
 use yuri::domain::library::Sound;
-use yuri::domain::uploads::Wanted;
+use yuri::domain::uploads::{Change, Wanted};
 use yuri::error::Error;
 use yuri::ids::{GuildId, UserId};
 
@@ -34,6 +34,14 @@ async fn bring(app: &App, content: &[u8], wanted: Wanted<'_>) -> Result<Arc<Soun
         incoming.write(piece).await?;
     }
     app.uploads.finish(incoming, wanted).await
+}
+
+/// Another name, and nothing else.
+fn named(name: &str) -> Change {
+    Change {
+        name: Some(name.to_owned()),
+        ..Change::default()
+    }
 }
 
 fn names(app: &App, of: u64) -> Vec<String> {
@@ -280,9 +288,12 @@ async fn a_renamed_sound_keeps_what_was_said_of_it() {
         .unwrap();
     app.favourites.add(user(BEN), &sound).await.unwrap();
     for name in ["TAKEN", "", "a/b"] {
-        assert!(app.uploads.rename(&sound, name).await.is_err(), "{name}");
+        assert!(
+            app.uploads.change(&sound, &named(name)).await.is_err(),
+            "{name}"
+        );
     }
-    let renamed = app.uploads.rename(&sound, "new").await.unwrap();
+    let renamed = app.uploads.change(&sound, &named("new")).await.unwrap();
     assert_eq!(
         (renamed.name.as_str(), names(app, 7)),
         ("new.wav", vec!["new.wav".into(), "taken.mp3".into()])
@@ -292,7 +303,7 @@ async fn a_renamed_sound_keeps_what_was_said_of_it() {
     let liked = app.favourites.list_in(user(BEN), guild(7)).await.unwrap();
     assert_eq!(liked.len(), 1);
     // Only the letter case.
-    app.uploads.rename(&renamed, "NEW").await.unwrap();
+    app.uploads.change(&renamed, &named("NEW")).await.unwrap();
     process.stop().await;
 }
 
