@@ -22,6 +22,15 @@ impl<'r, T: Serialize> Responder<'r, 'static> for Json<T> {
     }
 }
 
+/// The same for what was not there before.
+pub(super) struct Created<T>(pub(super) T);
+
+impl<'r, T: Serialize> Responder<'r, 'static> for Created<T> {
+    fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
+        respond(Status::Created, &self.0)
+    }
+}
+
 /// An answer with a status and a JSON body.
 pub(super) fn respond(status: Status, body: &impl Serialize) -> response::Result<'static> {
     // Our wire types have string keys and no failing serializer.

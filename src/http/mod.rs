@@ -53,6 +53,7 @@ pub fn rocket(app: Arc<App>) -> Rocket<Build> {
                 sounds::list_sounds,
                 library::list_library,
                 library::get_sound,
+                library::upload::upload_sound,
                 library::changes::change_sound,
                 library::changes::delete_sound,
                 library::changes::list_deleted,

@@ -48,6 +48,16 @@ fn paging(request: &Request<'_>) -> Result<Paging, Error> {
 /// `guild`, where it is given: the id of a guild, at most once.
 pub(super) struct InGuild(pub(super) Option<GuildId>);
 
+impl InGuild {
+    /// The guild of a route that needs one.
+    ///
+    /// # Errors
+    /// 400 where none is given.
+    pub(super) fn required(&self) -> Result<GuildId, Error> {
+        self.0.ok_or(GUILD)
+    }
+}
+
 const GUILD: Error = Error::Invalid("guild must be the id of a guild");
 
 #[rocket::async_trait]

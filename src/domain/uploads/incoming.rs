@@ -7,6 +7,7 @@ use tokio::fs::File;
 use tokio::io::AsyncWriteExt as _;
 
 use super::too_large;
+use crate::domain::labels::Label;
 use crate::error::Error;
 use crate::ids::{GuildId, UserId};
 
@@ -16,6 +17,8 @@ pub struct Incoming {
     pub(super) guild: GuildId,
     pub(super) uploader: Option<UserId>,
     pub(super) path: PathBuf,
+    /// What is to be said of it from the first moment on.
+    pub label: Label,
     file: File,
     pub(super) bytes: u64,
     max_bytes: u64,
@@ -34,6 +37,7 @@ impl Incoming {
             guild,
             uploader,
             path,
+            label: Label::default(),
             file: file.map_err(write_failed)?,
             bytes: 0,
             max_bytes,

@@ -23,11 +23,11 @@ use tokio::task::spawn_blocking;
 use crate::audio::{Examined, Original, Reason, Stamp, Transcoder, usual_extension};
 use crate::clock::Clock;
 use crate::config;
+use crate::db::Db;
 use crate::db::guild_sounds::{self, GuildSound, NewGuildSound};
-use crate::db::{Db, sound_labels};
 use crate::discord::Discord;
 use crate::domain::favourites::Favourites;
-use crate::domain::labels::Labels;
+use crate::domain::labels::{self, Labels};
 use crate::domain::library::{Library, Shelf, Sound};
 use crate::domain::limits::Limits;
 use crate::error::Error;
@@ -294,15 +294,16 @@ impl Uploads {
         let committed = spawn_blocking(move || store.commit(&from, guild, &file));
         let committed = committed.await.map_err(Error::internal)?;
         let path = committed.map_err(write_failed)?;
-        let row = new.clone();
+        let (row, label) = (new.clone(), incoming.label.clone());
         let kept = self.db.write(move |conn| {
-            // Left over from one that had the name before.
-            sound_labels::delete(conn, Some(guild), &row.name)?;
+            // In place of what is left of one that had the name before.
+            labels::write(conn, Some(guild), &row.name, &label)?;
             guild_sounds::insert(conn, &row)
         });
         let id = match kept.await {
             Ok(id) => {
-                self.labels.forget(guild, &new.name);
+                let label = incoming.label.clone();
+                self.labels.keep(Some(guild), new.name.clone(), label);
                 id
             }
             Err(error) => {
@@ -336,7 +337,8 @@ impl Uploads {
 
 const NOT_FOUND: Error = Error::NotFound("there is no such sound");
 
-fn too_large(max_bytes: u64) -> Error {
+/// The answer to a sound of more bytes than one may have.
+pub fn too_large(max_bytes: u64) -> Error {
     Error::TooLarge(format!("a sound may have {} MiB at most", max_bytes >> 20))
 }
 

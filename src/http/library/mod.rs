@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 pub(super) mod changes;
+mod form;
+pub(super) mod upload;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -10,6 +10,7 @@ mod guild;
 mod health;
 mod library;
 mod library_changes;
+mod library_upload;
 mod limits;
 mod login;
 mod page;
