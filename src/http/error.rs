@@ -111,7 +111,7 @@ fn retry_after(wait: Duration) -> Header<'static> {
 }
 
 /// A person who opened a page gets a page, everybody else JSON. Contract 1.
-fn render_message(
+pub(super) fn render_message(
     status: Status,
     message: &str,
     request: &Request<'_>,

@@ -18,6 +18,7 @@ mod health;
 mod library;
 mod live;
 mod login;
+mod media;
 mod methods;
 mod page;
 mod player;
@@ -58,6 +59,7 @@ pub fn rocket(app: Arc<App>) -> Rocket<Build> {
                 library::changes::delete_sound,
                 library::changes::list_deleted,
                 library::changes::restore_sound,
+                media::get_media,
                 plays::list_plays,
                 plays::list_stats,
                 tokens::create_token,

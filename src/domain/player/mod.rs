@@ -172,6 +172,19 @@ impl Player {
         }
     }
 
+    /// A sound as it is heard in a guild, or anywhere else, for those who listen to it alone.
+    ///
+    /// # Errors
+    /// As for the transcoder's: 409 with the reason where it cannot be played, 404 where its file is
+    /// gone, 503 where there is too much to do.
+    pub async fn prepare(&self, guild: Option<GuildId>, sound: &Sound) -> Result<Prepared, Error> {
+        let transcoder = match guild {
+            Some(guild) => self.transcoder_for(&*self.settings.get(guild).await?),
+            None => self.transcoder.clone(),
+        };
+        transcoder.prepare(&sound.original).await
+    }
+
     /// What makes sounds as loud as a guild wants them.
     fn transcoder_for(&self, settings: &GuildSettings) -> Transcoder {
         let usual = self.transcoder.target();

@@ -177,7 +177,11 @@ pub(super) async fn get_sound(
 }
 
 /// The sound that a name means, in a guild or among the operator's.
-fn find_sound(app: &App, guild: Option<GuildId>, name: &str) -> Result<Arc<Sound>, Error> {
+pub(super) fn find_sound(
+    app: &App,
+    guild: Option<GuildId>,
+    name: &str,
+) -> Result<Arc<Sound>, Error> {
     let found = match guild {
         Some(guild) => app.library.find_in(guild, name),
         None => app.library.find(name),

@@ -13,6 +13,7 @@ mod library_changes;
 mod library_upload;
 mod limits;
 mod login;
+mod media;
 mod page;
 mod player;
 mod plays;
