@@ -1,6 +1,7 @@
-//! What both benchmarks need: `bench`, which measures the lists, and `playing`, which measures the
-//! player.
+//! What the benchmarks need: `bench`, which measures the lists, `playing`, which measures the
+//! player, and `listeners`, which measures live events.
 
+pub mod figures;
 pub mod process;
 pub mod product;
 

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
+use bench::figures::{Goals, Times, cell};
 use bench::{Failed, process};
 
 use crate::Plan;
 use crate::busy::BusyCore;
 use crate::cast::{self, Who};
-use crate::figures::{Goals, Times, cell};
 use crate::sounds::LONGEST;
 use crate::stage::Stage;
 

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bench::Failed;
+use bench::figures::{Goals, Times, cell};
 
 use crate::Plan;
 use crate::cast::{self, Room, Who};
-use crate::figures::{Goals, Times, cell};
 use crate::sounds::FORMATS;
 use crate::stage::{Running, Stage, Yuri};
 

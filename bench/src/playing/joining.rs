@@ -4,11 +4,11 @@
 use std::time::{Duration, Instant};
 
 use bench::Failed;
+use bench::figures::{Goals, Times, cell};
 use discord_sim::VoiceEntry;
 
 use crate::Plan;
 use crate::cast::{self, Room, Who};
-use crate::figures::{Goals, Times, cell};
 use crate::sounds::OPUS;
 use crate::stage::{Running, Stage, Start};
 

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bench::figures::{Goals, Times, cell};
 use bench::{Failed, process::Usage};
 use tokio::task::JoinSet;
 
 use crate::Plan;
 use crate::cast::{self, Room, Who};
-use crate::figures::{Goals, Times, cell};
 use crate::sounds::{LONG_MP3, LONG_OPUS};
 use crate::stage::{Running, Stage};
 

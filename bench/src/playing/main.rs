@@ -7,7 +7,7 @@
 //!
 //! A run in short: [`cast`] says who takes part, [`sounds`] makes the files, [`stage`] starts the
 //! simulator and bots and gives commands; [`first_packet`], [`joining`], [`cadence`], [`load`] and
-//! [`cycles`] measure; [`figures`] prints.
+//! [`cycles`] measure; `bench::figures` prints.
 #![expect(
     clippy::print_stdout,
     reason = "the tables are what this program is for"
@@ -18,7 +18,6 @@ mod cadence;
 mod cast;
 mod clients;
 mod cycles;
-mod figures;
 mod first_packet;
 mod joining;
 mod load;
@@ -29,11 +28,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use bench::figures::Goals;
 use bench::product::{self, target_folder, workspace};
 use bench::{Failed, process};
 use clap::{Parser, ValueEnum};
 
-use figures::Goals;
 use stage::Stage;
 
 /// A part of the benchmark.

@@ -1,30 +1,36 @@
-//! Figures and how they are shown: percentiles, and goals that were met or missed.
+//! Figures and how they are shown: percentiles, and goals that were met or missed. `playing` and
+//! `listeners` print them.
+#![expect(clippy::print_stdout, reason = "tables are what the programs are for")]
 
 use std::time::Duration;
 
 /// Lengths of time.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Times(Vec<Duration>);
+pub struct Times(Vec<Duration>);
 
 impl Times {
-    pub(crate) fn push(&mut self, time: Duration) {
+    /// One more.
+    pub fn push(&mut self, time: Duration) {
         self.0.push(time);
     }
 
-    pub(crate) fn extend(&mut self, times: impl IntoIterator<Item = Duration>) {
+    /// More of them.
+    pub fn extend(&mut self, times: impl IntoIterator<Item = Duration>) {
         self.0.extend(times);
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Duration> {
+    /// All of them, in the order they were measured.
+    pub fn iter(&self) -> impl Iterator<Item = Duration> {
         self.0.iter().copied()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// The time that so many of a thousand do not exceed, in milliseconds; not a number of none.
-    pub(crate) fn ms(&self, of_thousand: usize) -> f64 {
+    pub fn ms(&self, of_thousand: usize) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();
         let place = (sorted.len() * of_thousand).div_ceil(1000).max(1) - 1;
@@ -33,15 +39,18 @@ impl Times {
             .map_or(f64::NAN, |time| time.as_secs_f64() * 1e3)
     }
 
-    pub(crate) fn p50(&self) -> f64 {
+    /// The median in milliseconds; not a number of none.
+    pub fn p50(&self) -> f64 {
         self.ms(500)
     }
 
-    pub(crate) fn p99(&self) -> f64 {
+    /// The time that 99 of 100 do not exceed, in milliseconds.
+    pub fn p99(&self) -> f64 {
         self.ms(990)
     }
 
-    pub(crate) fn most(&self) -> f64 {
+    /// The longest, in milliseconds.
+    pub fn most(&self) -> f64 {
         self.ms(1000)
     }
 }
@@ -53,7 +62,7 @@ impl FromIterator<Duration> for Times {
 }
 
 /// A cell of a table: nothing where nothing was measured.
-pub(crate) fn cell(value: f64, decimals: usize) -> String {
+pub fn cell(value: f64, decimals: usize) -> String {
     if value.is_nan() {
         "–".to_owned()
     } else {
@@ -63,11 +72,11 @@ pub(crate) fn cell(value: f64, decimals: usize) -> String {
 
 /// What was aimed at.
 #[derive(Debug, Default)]
-pub(crate) struct Goals(Vec<(String, String, bool)>);
+pub struct Goals(Vec<(String, String, bool)>);
 
 impl Goals {
     /// Notes a figure that should not exceed another.
-    pub(crate) fn at_most(&mut self, what: &str, measured: f64, most: f64, unit: &str) {
+    pub fn at_most(&mut self, what: &str, measured: f64, most: f64, unit: &str) {
         let what = format!("{what}: at most {most} {unit}");
         let decimals = if most < 1.0 { 3 } else { 1 };
         let shown = format!("{} {unit}", cell(measured, decimals));
@@ -75,17 +84,18 @@ impl Goals {
     }
 
     /// Notes a figure that should be below another, measured in the same run.
-    pub(crate) fn below(&mut self, what: &str, measured: f64, other: f64, unit: &str) {
+    pub fn below(&mut self, what: &str, measured: f64, other: f64, unit: &str) {
         let shown = format!("{} to {} {unit}", cell(measured, 1), cell(other, 1));
         self.0.push((what.to_owned(), shown, measured < other));
     }
 
     /// Notes something that should be so.
-    pub(crate) fn is_so(&mut self, what: &str, measured: String, met: bool) {
+    pub fn is_so(&mut self, what: &str, measured: String, met: bool) {
         self.0.push((what.to_owned(), measured, met));
     }
 
-    pub(crate) fn print(&self) {
+    /// Prints them as a table.
+    pub fn print(&self) {
         println!("\n| goal | measured | |\n|---|---|---|");
         for (what, measured, met) in &self.0 {
             let verdict = if *met { "met" } else { "missed" };
