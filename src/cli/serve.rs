@@ -33,6 +33,7 @@ pub(super) fn run(options: &Options) -> ExitCode {
     let clock = Clock::system();
     let (recorder, records) = telemetry::recorder(config.log.kept, clock.clone());
     let console = telemetry::start(&config.log, recorder);
+    raise_file_limit();
     let until_input_ends = options.until_input_ends;
     rocket::async_main(async move {
         let code = match serve(config, clock, records, until_input_ends, console).await {
@@ -78,6 +79,14 @@ async fn serve(
     tracing::info!("stopping");
     running.stop().await;
     ended.map(drop).map_err(Into::into)
+}
+
+/// Every live channel and voice connection is an open file, and most systems let a program have
+/// 1024 unless it asks for all that it may have.
+fn raise_file_limit() {
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%error, "the limit on open files cannot be raised");
+    }
 }
 
 /// This program, to be started again as the decoder: by a name that stays right when the file is

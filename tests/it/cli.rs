@@ -12,14 +12,20 @@ use yuri::config::DatabaseUrl;
 use yuri::db::{Db, logs};
 
 fn yuri(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_yuri"));
+    let mut command = run(env!("CARGO_BIN_EXE_yuri"));
+    command.args(arguments);
+    command
+}
+
+/// A program in an environment without our settings.
+fn run(program: &str) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars() {
         if name.starts_with("YURI_") || name.starts_with("ROCKET_") {
             command.env_remove(name);
         }
     }
     command
-        .args(arguments)
         .stdin(Stdio::null())
         .stderr(Stdio::piped())
         .stdout(Stdio::piped());
@@ -155,7 +161,9 @@ async fn a_server_ends_in_order_when_it_is_told_to() {
         .local_addr()
         .unwrap()
         .port();
-    let server = yuri(&[])
+    let server = run("sh")
+        .args(["-c", "ulimit -Sn 256 && exec \"$0\""])
+        .arg(env!("CARGO_BIN_EXE_yuri"))
         .current_dir(folder.path())
         .env("ROCKET_PORT", port.to_string())
         .spawn()
@@ -169,6 +177,14 @@ async fn a_server_ends_in_order_when_it_is_told_to() {
     let key = folder.path().join("data/keys/cookies");
     let mode = std::os::unix::fs::PermissionsExt::mode(&key.metadata().unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);
+
+    // Live channels are files.
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.id())).unwrap();
+    let files = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
+    let files: Vec<&str> = files.unwrap().split_whitespace().collect();
+    assert_eq!(files[3], files[4], "as many as the system allows");
 
     let second = yuri(&["serve"])
         .current_dir(folder.path())
