@@ -105,6 +105,8 @@ pub struct App {
     pub labels: Arc<Labels>,
     /// What was logged.
     pub app_log: AppLog,
+    /// What turns files into sound.
+    pub transcoder: Transcoder,
     /// Key of the cookie that binds a login to its browser.
     pub cookie_key: Secret,
     play_log: PlayLog,
@@ -130,9 +132,8 @@ impl App {
             None => keys::cookie_key(&config.data_dir).map_err(data_dir)?,
         };
         let db = Db::open(&config.database)?;
-        let discord = Discord::new(&config.discord)
-            .map_err(BuildError::Discord)?
-            .map(Arc::new);
+        let discord = Discord::new(&config.discord).map_err(BuildError::Discord)?;
+        let discord = discord.map(Arc::new);
         let limits = Limits::new(&config.limits, config.uploads.per_hour, &clock);
         let limits = Arc::new(limits);
         let collection = Collection::open(&config, &db, &clock, worker, &limits, discord.clone());
@@ -221,6 +222,7 @@ impl App {
             soundboard: Arc::new(soundboard),
             labels,
             app_log,
+            transcoder,
             cookie_key,
             play_log,
             bot,

@@ -32,6 +32,6 @@ pub use cache::RECIPE;
 pub use container::usual_extension;
 pub use facts::{Facts, Level, PEAK_MAX_DBTP, WAVEFORM_POINTS};
 pub use original::{Examined, Hash, Original, Stamp};
-pub use reason::Reason;
+pub use reason::{FILE_BYTES_MAX, Reason};
 pub use transcoder::{Origin, Outcome, Prepared, Settings, Transcoder};
 pub use worker::worker_main;

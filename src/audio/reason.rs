@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 /// Largest original that is read.
-pub(super) const FILE_BYTES_MAX: u64 = 64 << 20;
+pub const FILE_BYTES_MAX: u64 = 64 << 20;
 
 /// What is wrong with a file. Never a library's words: those stay in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -276,7 +276,12 @@ impl Transcoder {
         self.inner.folder.has_room()
     }
 
-    /// The longest sound that is played, in milliseconds.
+    /// The longest sound that is played.
+    pub fn max_length(&self) -> Duration {
+        self.inner.settings.max_length
+    }
+
+    /// The same in milliseconds.
     pub fn max_length_ms(&self) -> u64 {
         self.inner.settings.max_length_ms()
     }

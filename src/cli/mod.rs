@@ -2,6 +2,7 @@
 
 #[cfg(feature = "demo")]
 mod demo;
+mod import;
 mod progress;
 mod serve;
 
@@ -25,6 +26,8 @@ struct Cli {
 enum Command {
     /// Run the server (the default); settings come from Rocket.toml and the environment.
     Serve(serve::Options),
+    /// Bring sounds in from a folder or an archive.
+    Import(import::Options),
     /// Try it: a simulated Discord and the server, without credentials, on this machine alone.
     #[cfg(feature = "demo")]
     Demo(demo::Options),
@@ -38,6 +41,7 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         None => serve::run(&serve::Options::default()),
         Some(Command::Serve(options)) => serve::run(&options),
+        Some(Command::Import(options)) => import::run(options),
         #[cfg(feature = "demo")]
         Some(Command::Demo(options)) => demo::run(&options),
         Some(Command::DecodeWorker) => audio::worker_main(),

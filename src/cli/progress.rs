@@ -1,4 +1,5 @@
-//! A bar on the terminal while a first start prepares many sounds. `serve` starts it.
+//! Bars on the terminal: while a first start prepares many sounds, which `serve` shows, and while
+//! `import` brings them in.
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tokio::sync::watch;
@@ -21,7 +22,7 @@ pub(super) async fn show(console: MultiProgress, mut progress: watch::Receiver<P
             break;
         }
         if now.total >= MANY {
-            let bar = bar.get_or_insert_with(|| console.add(new_bar()));
+            let bar = bar.get_or_insert_with(|| console.add(new_bar("preparing sounds")));
             bar.set_length(u64::try_from(now.total).unwrap_or(u64::MAX));
             bar.set_position(u64::try_from(now.done).unwrap_or(u64::MAX));
         }
@@ -34,9 +35,10 @@ pub(super) async fn show(console: MultiProgress, mut progress: watch::Receiver<P
     }
 }
 
-fn new_bar() -> ProgressBar {
+/// A bar that says what is done.
+pub(super) fn new_bar(what: &'static str) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg} [{wide_bar}] {pos}/{len}, {eta} left");
     ProgressBar::no_length()
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-        .with_message("preparing sounds")
+        .with_message(what)
 }

@@ -91,7 +91,7 @@ fn raise_file_limit() {
 
 /// This program, to be started again as the decoder: by a name that stays right when the file is
 /// replaced under the running server.
-fn worker() -> io::Result<PathBuf> {
+pub(super) fn worker() -> io::Result<PathBuf> {
     if cfg!(target_os = "linux") {
         Ok("/proc/self/exe".into())
     } else {

@@ -4,6 +4,9 @@
     reason = "derive(MultiConnection) writes bare public items into this file"
 )]
 
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
 use diesel::connection::SimpleConnection;
 use diesel::r2d2::{HandleError, ManageConnection};
 use diesel::{
@@ -11,6 +14,7 @@ use diesel::{
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
+use super::OpenError;
 use crate::config::DatabaseUrl;
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -125,6 +129,40 @@ pub(super) fn transaction<T>(
         tracing::error!(%error, "database rollback");
     }
     outcome
+}
+
+/// Copies an SQLite database as it is at this moment, also while others write to it. Blocks.
+///
+/// # Errors
+/// [`OpenError::Connect`].
+pub fn copy_sqlite(from: &Path, to: &Path) -> Result<(), OpenError> {
+    let failed = |error: &dyn std::fmt::Display| OpenError::Connect(error.to_string());
+    let mut address = read_only(from);
+    let mut journal = from.as_os_str().to_owned();
+    journal.push("-wal");
+    if !Path::new(&journal).exists() {
+        // Nobody has it open. Without this SQLite would make that file, and leave it there.
+        address.push_str("&immutable=1");
+    }
+    let mut conn = SqliteConnection::establish(&address).map_err(|error| failed(&error))?;
+    diesel::sql_query("VACUUM INTO ?")
+        .bind::<diesel::sql_types::Text, _>(to.to_string_lossy())
+        .execute(&mut conn)
+        .map(drop)
+        .map_err(|error| failed(&error))
+}
+
+/// The address of an SQLite file that is only read.
+fn read_only(path: &Path) -> String {
+    let mut address = "file:".to_owned();
+    for byte in path.as_os_str().as_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/._-".contains(byte) {
+            address.push(char::from(*byte));
+        } else {
+            address.extend(format!("%{byte:02X}").chars());
+        }
+    }
+    address + "?mode=ro"
 }
 
 /// The cheapest query there is.

@@ -27,8 +27,8 @@ use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-pub use connection::AnyConnection;
 use connection::Manager;
+pub use connection::{AnyConnection, copy_sqlite};
 
 use crate::config::DatabaseUrl;
 use crate::error::Error;

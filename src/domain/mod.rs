@@ -6,6 +6,7 @@ pub mod changes;
 pub mod events;
 pub mod favourites;
 pub mod guilds;
+pub mod import;
 pub mod ingest;
 pub mod labels;
 pub mod library;

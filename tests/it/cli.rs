@@ -11,7 +11,7 @@ use serde_json::Value;
 use yuri::config::DatabaseUrl;
 use yuri::db::{Db, logs};
 
-fn yuri(arguments: &[&str]) -> Command {
+pub fn yuri(arguments: &[&str]) -> Command {
     let mut command = run(env!("CARGO_BIN_EXE_yuri"));
     command.args(arguments);
     command
@@ -248,14 +248,14 @@ fn the_help_names_the_commands() {
         .read_to_string(&mut help)
         .unwrap();
     assert!(process.wait().unwrap().success());
-    for command in ["serve", "demo"] {
+    for command in ["serve", "demo", "import"] {
         assert!(help.contains(command), "{help}");
     }
     assert!(!help.contains("decode-worker"), "{help}");
 }
 
 /// A terminal: the side that a program writes to, and the side that people see.
-fn terminal() -> (File, File) {
+pub fn terminal() -> (File, File) {
     let seen = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     rustix::pty::grantpt(&seen).unwrap();
     rustix::pty::unlockpt(&seen).unwrap();

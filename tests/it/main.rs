@@ -21,6 +21,7 @@ mod cli;
 mod config;
 mod db;
 mod http;
+mod import;
 mod library;
 mod secrets;
 mod seed004;

@@ -30,7 +30,7 @@ pub(super) fn check(name: &str) -> Result<String, Error> {
 }
 
 /// Makes a name of what a file is called, whatever that is.
-pub(super) fn of_file(file_name: &str) -> String {
+pub(in crate::domain) fn of_file(file_name: &str) -> String {
     let file_name = file_name.rsplit(['/', '\\']).next().unwrap_or_default();
     let stem = match file_name.rsplit_once('.') {
         Some((stem, end)) if EXTENSIONS.contains(&end.to_lowercase().as_str()) => stem,
@@ -55,6 +55,22 @@ pub(super) fn numbered(name: &str, number: usize) -> String {
     let number = format!(" {number}");
     let kept: String = name.chars().take(CHARS_MAX - number.len()).collect();
     format!("{}{number}", kept.trim_end())
+}
+
+/// Whether a file is called like one of sound.
+pub(in crate::domain) fn has_sound_ending(file_name: &str) -> bool {
+    let ending = file_name
+        .rsplit_once('.')
+        .map(|(_, end)| end.to_lowercase());
+    ending.is_some_and(|ending| EXTENSIONS.contains(&ending.as_str()))
+}
+
+/// Whether a character is not seen itself, and changes how others are.
+pub(in crate::domain) fn is_formatting(character: char) -> bool {
+    matches!(
+        character,
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+    )
 }
 
 fn is_allowed(character: char) -> bool {
