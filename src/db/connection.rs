@@ -131,6 +131,14 @@ pub(super) fn transaction<T>(
     outcome
 }
 
+/// Lets the statements of this transaction take their time.
+pub(super) fn take_time(conn: &mut AnyConnection) -> QueryResult<()> {
+    match conn {
+        AnyConnection::Sqlite(_) => Ok(()),
+        AnyConnection::Postgres(conn) => conn.batch_execute("SET LOCAL statement_timeout = 0"),
+    }
+}
+
 /// Copies an SQLite database as it is at this moment, also while others write to it. Blocks.
 ///
 /// # Errors
@@ -153,7 +161,7 @@ pub fn copy_sqlite(from: &Path, to: &Path) -> Result<(), OpenError> {
 }
 
 /// The address of an SQLite file that is only read.
-fn read_only(path: &Path) -> String {
+pub(super) fn read_only(path: &Path) -> String {
     let mut address = "file:".to_owned();
     for byte in path.as_os_str().as_bytes() {
         if byte.is_ascii_alphanumeric() || b"/._-".contains(byte) {

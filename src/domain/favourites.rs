@@ -13,7 +13,7 @@ use crate::ids::{GuildId, UserId};
 /// Members whose favourites are remembered; others are read again.
 const REMEMBERED_MAX: u64 = 10_000;
 /// Favourites that a member may have.
-const FAVOURITES_MAX: usize = 500;
+pub(super) const FAVOURITES_MAX: usize = 500;
 
 /// A sound that somebody likes.
 #[derive(Debug, Clone, PartialEq, Eq)]

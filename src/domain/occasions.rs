@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::db::{Db, user_sounds};
+use crate::db::{AnyConnection, Db, QueryResult, user_sounds};
 use crate::discord::rest::Member;
 use crate::domain::library::Library;
 use crate::domain::limits::Limits;
@@ -18,6 +18,9 @@ use crate::ids::{ChannelId, GuildId, UserId};
 
 /// How soon a member unmutes who means the fast trigger.
 const TRIGGER_WITHIN: Duration = Duration::from_millis(1_500);
+
+/// The number of a choice that names a sound.
+const NAMED: i16 = 2;
 
 /// When a sound is heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,11 +62,24 @@ pub enum Choice {
 impl Choice {
     fn from_row((choice, sound): (i16, Option<String>)) -> Self {
         match (choice, sound) {
-            (2, Some(sound)) => Self::Sound(sound),
+            (NAMED, Some(sound)) => Self::Sound(sound),
             (1, _) => Self::Any,
             _ => Self::Nothing,
         }
     }
+}
+
+/// Binds a member's fast trigger to a sound, there or not, unless the member has chosen something;
+/// says whether it did. Run inside [`Db::write`].
+///
+/// # Errors
+/// The database's.
+pub(super) fn adopt(conn: &mut AnyConnection, user: UserId, sound: &str) -> QueryResult<bool> {
+    let occasion = Occasion::FastTrigger.to_db();
+    if user_sounds::find(conn, user, occasion)?.is_some() {
+        return Ok(false);
+    }
+    user_sounds::replace(conn, user, occasion, NAMED, Some(sound)).map(|()| true)
 }
 
 /// Where a member is in voice, and how.
@@ -163,7 +179,7 @@ impl Occasions {
             let (choice, sound) = match &kept {
                 Choice::Nothing => (0, None),
                 Choice::Any => (1, None),
-                Choice::Sound(sound) => (2, Some(sound.as_str())),
+                Choice::Sound(sound) => (NAMED, Some(sound.as_str())),
             };
             user_sounds::replace(conn, user, number, choice, sound)
         };

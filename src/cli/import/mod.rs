@@ -1,4 +1,5 @@
-//! `yuri import`: sounds from a folder or an archive, into the operator's folder or into a guild.
+//! `yuri import`: sounds from a folder or an archive, into the operator's folder or into a guild,
+//! and what the original server has kept of them.
 //! A line for each file on standard output, a bar on a terminal.
 
 mod workshop;
@@ -17,10 +18,12 @@ use tracing::level_filters::LevelFilter;
 use super::{complain, load_config, progress};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::import::{Destination, Import, Outcome, Source, Step, Unusable};
+use crate::domain::import::{
+    Brought, Destination, Import, Outcome, Source, Step, Unusable, take_over,
+};
 use crate::ids::GuildId;
 use crate::telemetry;
-use workshop::Workshop;
+use workshop::{Unwritable, Workshop};
 
 /// Some files were refused.
 const REFUSED: u8 = 1;
@@ -82,7 +85,8 @@ async fn import(
 ) -> Result<usize, Box<dyn Error>> {
     let from = options.from.clone();
     let source = spawn_blocking(move || Source::open(&from)).await??;
-    let needs_rows = options.guild.is_some() || source.has_labels();
+    let databases = source.databases.clone();
+    let needs_rows = options.guild.is_some() || source.has_labels() || !databases.is_empty();
     let workshop = Workshop::open(config, options.dry_run, needs_rows)?;
     let destination = destination(&options, &workshop)?;
     let mut screen = Screen::new(console, options.dry_run);
@@ -96,6 +100,13 @@ async fn import(
             interrupted?;
             screen.finish();
             return Err("interrupted; what was added stays".into());
+        }
+    }
+    if let Some(app) = &workshop.app {
+        for path in databases {
+            let brought = take_over(&path, &app.db, &app.settings).await?;
+            let name = path.file_name().unwrap_or_default();
+            screen.show_history(&name.to_string_lossy(), &brought);
         }
     }
     screen.finish();
@@ -115,7 +126,8 @@ fn destination(options: &Options, workshop: &Workshop) -> Result<Destination, Bo
         _ if options.dry_run => Destination::dry_operator(dir, workshop.path()),
         (_, app) => {
             let labels = app.as_ref().map(|app| Arc::clone(&app.labels));
-            Destination::operator(dir, labels)?
+            let operator = Destination::operator(dir, labels);
+            operator.map_err(|error| Unwritable::new(dir, error))?
         }
     };
     Ok(destination)
@@ -175,6 +187,26 @@ impl Screen {
                 self.say("passed over", &format!("{file}: {reason}"));
             }
         }
+    }
+
+    fn show_history(&mut self, name: &str, brought: &Brought) {
+        for fault in &brought.faults {
+            self.refuse(&format!("{name}: {fault}"));
+        }
+        let Brought {
+            plays,
+            counts,
+            guilds,
+            favourites,
+            fast_triggers,
+            ..
+        } = brought;
+        let verb = if self.is_dry { "would take" } else { "took" };
+        let what = format!(
+            "{name}: {plays} plays, {counts} counted without a row, {guilds} guilds, \
+             {favourites} favourites, {fast_triggers} fast triggers"
+        );
+        self.say(verb, &what);
     }
 
     fn refuse(&mut self, what: &str) {

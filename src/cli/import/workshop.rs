@@ -32,6 +32,18 @@ pub(super) struct Workshop {
     place: Place,
 }
 
+/// A folder cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot use the folder {0}")]
+pub(super) struct Unwritable(String, #[source] Box<dyn Error + Send + Sync>);
+
+impl Unwritable {
+    /// Of this folder, for this reason.
+    pub(super) fn new(dir: &Path, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(dir.display().to_string(), error.into())
+    }
+}
+
 /// A folder that is gone in the end.
 enum Place {
     /// In the data folder, for one import at a time.
@@ -82,8 +94,9 @@ impl Place {
             return Ok(Self::Temporary(TempDir::new()?));
         }
         let dir = data_dir.join(FOLDER);
-        fs::create_dir_all(&dir)?;
-        let lock = File::create(data_dir.join("import.lock"))?;
+        let lock = fs::create_dir_all(&dir)
+            .and_then(|()| File::create(data_dir.join("import.lock")))
+            .map_err(|error| Unwritable::new(data_dir, error))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err("another import is running".into()),

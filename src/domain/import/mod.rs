@@ -7,6 +7,7 @@
 mod archive;
 mod destination;
 mod folder;
+mod history;
 mod manifest;
 mod source;
 
@@ -22,6 +23,7 @@ use crate::audio::{Hash, Original, Reason, Stamp, Transcoder};
 use crate::domain::uploads::has_sound_ending;
 use crate::error::Error;
 pub use destination::Destination;
+pub use history::{Brought, take_over};
 use source::Item;
 pub use source::{Source, Unusable};
 

@@ -1,6 +1,7 @@
 //! The database, the same tests on both backends.
 
 mod guilds;
+mod history;
 mod logs;
 mod plays;
 mod session_starts;

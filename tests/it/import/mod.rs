@@ -1,6 +1,7 @@
 //! `yuri import` as people start it: folders and archives, good and hostile.
 
 mod hostile;
+mod original;
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
