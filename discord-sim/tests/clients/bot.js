@@ -63,20 +63,22 @@ async function joinVoice(interaction) {
   await interaction.editReply(`Joined ${channel.name}`);
 }
 
-function showPanel(interaction) {
+async function showPanel(interaction) {
   const button = (id, label) => new ButtonBuilder()
     .setCustomId(id).setLabel(label).setStyle(ButtonStyle.Secondary);
   const row = new ActionRowBuilder().addComponents(button('stop', 'Stop'), button('choose', 'Choose'));
-  return interaction.reply({ content: 'Here you are', components: [row] });
+  await interaction.reply({ content: 'Here you are', components: [row] });
+  console.log('panel shown');
 }
 
-function ask(interaction) {
+async function ask(interaction) {
   const name = new TextInputBuilder()
     .setCustomId('sound').setLabel('Name').setStyle(TextInputStyle.Short);
   const modal = new ModalBuilder()
     .setCustomId('choose').setTitle('Which sound?')
     .addComponents(new ActionRowBuilder().addComponents(name));
-  return interaction.showModal(modal);
+  await interaction.showModal(modal);
+  console.log('form shown');
 }
 
 function complete(interaction) {

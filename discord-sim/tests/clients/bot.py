@@ -89,11 +89,13 @@ class Panel(discord.ui.View):
     @discord.ui.button(label="Choose", custom_id="choose")
     async def choose(self, interaction: discord.Interaction, _: discord.ui.Button):
         await interaction.response.send_modal(Ask())
+        print("form shown")
 
 
 @app_commands.command(description="Show buttons")
 async def panel(interaction: discord.Interaction):
     await interaction.response.send_message("Here you are", view=Panel())
+    print("panel shown")
 
 
 @app_commands.command(description="Leave voice")

@@ -168,7 +168,11 @@ impl Bot {
             let message = CreateInteractionResponseMessage::new().content("Stopped");
             CreateInteractionResponse::UpdateMessage(message)
         };
+        let is_form = matches!(response, CreateInteractionResponse::Modal(_));
         press.create_response(ctx, response).await?;
+        if is_form {
+            eprintln!("form shown");
+        }
         Ok(())
     }
 
@@ -203,6 +207,7 @@ async fn panel(ctx: &Context, command: &CommandInteraction) -> Result {
         .components(vec![CreateActionRow::Buttons(buttons.into())]);
     let response = CreateInteractionResponse::Message(message);
     command.create_response(ctx, response).await?;
+    eprintln!("panel shown");
     Ok(())
 }
 

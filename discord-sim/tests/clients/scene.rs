@@ -40,7 +40,7 @@ pub(crate) async fn play(client: Client) {
     stage.join().await;
     stage.play("tone-opus.ogg", stage.reconnect(&running)).await;
     stage.play("tone.mp3", stage.visit()).await;
-    stage.press_buttons().await;
+    stage.press_buttons(&running).await;
     stage.leave().await;
     stage.log_out(running).await;
 }
@@ -165,17 +165,19 @@ impl Stage {
     }
 
     /// It shows buttons; one opens a form in which a sound is chosen, one stops that.
-    async fn press_buttons(&self) {
+    async fn press_buttons(&self, running: &Running) {
         self.sim.clear_heard(self.guild);
         let panel = self.sim.slash(self.ada, self.guild, "panel", &[]);
         let panel = panel.await.unwrap();
         assert_eq!(panel.content, "Here you are");
+        self.shown(running, "panel shown").await;
 
         let form = self.sim.press(self.ada, panel.id, "choose").await;
         let Ok(Answer::Modal(form)) = form else {
             panic!("no form: {form:?}");
         };
         assert_eq!(form.title, "Which sound?");
+        self.shown(running, "form shown").await;
         let values = [("sound", "tone.mp3")];
         let chosen = self.sim.submit_modal(&form, &values).await;
         let Ok(Answer::Reply(chosen)) = chosen else {
@@ -192,6 +194,12 @@ impl Stage {
         let heard = self.sim.wait_utterance(self.guild, 0, PATIENCE).await;
         let heard = heard.expect("a sound").duration();
         assert!(heard < Duration::from_millis(1_900), "{heard:?}");
+    }
+
+    /// Waits until a client knows that what it shows is shown: discord.py remembers buttons and
+    /// forms only then, and people are not quicker than that.
+    async fn shown(&self, running: &Running, what: &str) {
+        assert!(running.wait_line(what, PATIENCE).await, "not {what}");
     }
 
     async fn leave(&self) {
