@@ -81,6 +81,12 @@ pub(super) struct TrackData<'a> {
     user_tag: &'a str,
 }
 
+/// JSON in one line.
+pub(super) fn json(data: &impl Serialize) -> String {
+    // Our types have string keys and no failing serializer.
+    serde_json::to_string(data).unwrap_or_default()
+}
+
 /// An event's name and data.
 pub(super) fn describe(event: &Event) -> (&'static str, Data<'_>) {
     match event {

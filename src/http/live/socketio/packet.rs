@@ -5,6 +5,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::http::live::wire::json;
+
 /// Stands between the packets of one body.
 pub(super) const SEPARATOR: char = '\u{1e}';
 /// Nothing; ends a request that waits for packets.
@@ -63,11 +65,6 @@ struct Connected<'a> {
 #[derive(Serialize)]
 struct Refused<'a> {
     message: &'a str,
-}
-
-fn json(data: &impl Serialize) -> String {
-    // Our types have string keys and no failing serializer.
-    serde_json::to_string(data).unwrap_or_default()
 }
 
 /// The first packet of a session.

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::domain::events::{Event, PlayerEvent, Track};
 use crate::domain::settings::Volume;
+use crate::http::live::wire::json;
 use crate::ids::{ChannelId, GuildId};
 
 /// The protocol's number for sounds of the operator's folder.
@@ -18,8 +19,7 @@ struct Message<T> {
 
 /// A message as it is sent.
 pub(super) fn write(name: &'static str, data: impl Serialize) -> String {
-    // Our types have string keys and no failing serializer.
-    serde_json::to_string(&Message { name, data }).unwrap_or_default()
+    json(&Message { name, data })
 }
 
 /// The answer to a good login.
