@@ -3,6 +3,7 @@
 #[cfg(feature = "demo")]
 mod demo;
 mod import;
+mod openapi;
 mod progress;
 mod serve;
 
@@ -28,6 +29,8 @@ enum Command {
     Serve(serve::Options),
     /// Bring sounds in from a folder or an archive.
     Import(import::Options),
+    /// Print the API's document, OpenAPI 3.1 in JSON.
+    Openapi,
     /// Try it: a simulated Discord and the server, without credentials, on this machine alone.
     #[cfg(feature = "demo")]
     Demo(demo::Options),
@@ -42,6 +45,7 @@ pub fn main() -> ExitCode {
         None => serve::run(&serve::Options::default()),
         Some(Command::Serve(options)) => serve::run(&options),
         Some(Command::Import(options)) => import::run(options),
+        Some(Command::Openapi) => openapi::run(),
         #[cfg(feature = "demo")]
         Some(Command::Demo(options)) => demo::run(&options),
         Some(Command::DecodeWorker) => audio::worker_main(),

@@ -34,6 +34,9 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Replace, Self::Queue, Self::Overlap];
+
     /// The mode as callers name it.
     pub fn name(self) -> &'static str {
         match self {
@@ -45,9 +48,7 @@ impl Mode {
 
     /// The mode of such a name.
     pub fn named(name: &str) -> Option<Self> {
-        [Self::Replace, Self::Queue, Self::Overlap]
-            .into_iter()
-            .find(|mode| mode.name() == name)
+        Self::ALL.into_iter().find(|mode| mode.name() == name)
     }
 
     fn to_db(self) -> i16 {
@@ -103,6 +104,9 @@ pub enum Language {
 }
 
 impl Language {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::English, Self::German];
+
     /// The language of a locale of Discord's, such as `de` or `en-US`; English where it is none of
     /// the others.
     pub fn of(locale: Option<&str>) -> Self {
@@ -114,7 +118,7 @@ impl Language {
 
     /// The language of such a code, if the bot speaks it.
     pub fn coded(code: &str) -> Option<Self> {
-        [Self::English, Self::German]
+        Self::ALL
             .into_iter()
             .find(|language| language.code() == code)
     }

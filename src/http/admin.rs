@@ -1,5 +1,6 @@
 //! For administrators of the installation. Contract 2, 7.
 
+use std::borrow::Cow;
 use std::env::consts::{ARCH, OS};
 use std::num::NonZero;
 use std::thread::available_parallelism;
@@ -10,11 +11,12 @@ use rocket::request::{FromRequest, Outcome};
 use serde::{Serialize, Serializer};
 use tokio::runtime::Handle;
 use tracing::Level;
+use utoipa::ToSchema;
 
-use super::answer::{Json, Page};
+use super::answer::{Json, List, Page};
 use super::error::fail;
 use super::guards::{AppState, Caller};
-use super::live::describe_log;
+use super::live::{LogData, describe_log};
 use super::query::{self, Paging};
 use crate::app::App;
 use crate::config::built;
@@ -22,6 +24,7 @@ use crate::db::logs::LogEntry;
 use crate::db::plays;
 use crate::domain::guilds::Guild;
 use crate::error::Error;
+use crate::ids::{ChannelId, GuildId};
 use crate::telemetry::Usage;
 
 /// Messages of a page where no limit is given.
@@ -65,7 +68,37 @@ impl Serialize for Entry {
     }
 }
 
+impl utoipa::PartialSchema for Entry {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        <LogData<'_> as utoipa::PartialSchema>::schema()
+    }
+}
+
+impl ToSchema for Entry {
+    fn name() -> Cow<'static, str> {
+        "LogMessage".into()
+    }
+}
+
 /// What the server has logged, newest first. Contract 7.
+#[utoipa::path(
+    get,
+    path = "/api/admin/logs",
+    tag = "administration",
+    params(
+        Paging,
+        (
+            "level" = Option<String>,
+            Query,
+            description = "What is less bad is left out; everything is there unless said otherwise.",
+            pattern = "^(error|warn|info|debug|trace)$"
+        )
+    ),
+    responses(
+        (status = 200, description = "The messages, newest first", body = List<Entry>),
+        (status = 403, description = "Not an administrator")
+    ),
+)]
 #[get("/api/admin/logs")]
 pub(super) async fn list_logs(
     app: &AppState,
@@ -84,26 +117,28 @@ pub(super) async fn list_logs(
 }
 
 /// The keys are the original server's, and two more at the end.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Stats {
     guilds: Vec<GuildEntry>,
     voice_connections: Vec<VoiceConnection>,
     system: System,
 }
 
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, ToSchema)]
 struct GuildEntry {
     name: String,
+    #[schema(value_type = GuildId)]
     id: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct VoiceConnection {
     guild: GuildEntry,
+    #[schema(value_type = ChannelId)]
     vc_id: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct System {
     arch: &'static str,
     os: &'static str,
@@ -117,14 +152,24 @@ struct System {
     cpu_seconds: f64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct SoundStats {
     sounds_len: usize,
+    #[schema(minimum = 0)]
     log_len: i64,
     size_b: u64,
 }
 
 /// Where the bot is, and what the process uses.
+#[utoipa::path(
+    get,
+    path = "/api/admin/stats",
+    tag = "administration",
+    responses(
+        (status = 200, description = "What is in use", body = Stats),
+        (status = 403, description = "Not an administrator")
+    ),
+)]
 #[get("/api/admin/stats")]
 pub(super) fn show_stats(app: &AppState, caller: Caller) -> Result<Json<Stats>, Error> {
     check_admin(app, &caller)?;
@@ -158,6 +203,15 @@ pub(super) fn show_stats(app: &AppState, caller: Caller) -> Result<Json<Stats>, 
 }
 
 /// How many sounds and plays there are.
+#[utoipa::path(
+    get,
+    path = "/api/admin/soundstats",
+    tag = "administration",
+    responses(
+        (status = 200, description = "How many there are", body = SoundStats),
+        (status = 403, description = "Not an administrator")
+    ),
+)]
 #[get("/api/admin/soundstats")]
 pub(super) async fn show_sound_stats(
     app: &AppState,

@@ -7,6 +7,7 @@ use rocket::http::{ContentType, Status};
 use rocket::response::{self, Responder};
 use rocket::{Request, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Nothing from elsewhere, nothing inline, in no frame.
 pub(super) const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; \
@@ -45,8 +46,9 @@ pub(super) fn respond(status: Status, body: &impl Serialize) -> response::Result
 }
 
 /// Part of a list: how many entries this answer has, and the entries. Seed 004.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct List<T> {
+    #[schema(example = 3)]
     n: usize,
     results: Vec<T>,
 }
@@ -70,7 +72,7 @@ impl<'r, T: Serialize> Responder<'r, 'static> for Page<T> {
 }
 
 /// `{}`: done, and nothing to say.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Done {}
 
 /// The request's id. It is made once and stands in the answer, the log and a 500's body.

@@ -10,20 +10,25 @@ use rocket::request::Outcome;
 use rocket::response::{self, Responder};
 use rocket::{Catcher, Request, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::answer::{CONTENT_POLICY, request_id, respond};
 use super::methods::allowed_methods;
 use crate::error::Error;
 use crate::ids::NotASnowflake;
 
-#[derive(Serialize)]
-struct Body {
+/// What every failure says: its status, and in words what to do.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
+pub(super) struct Body {
     error: Fault,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Fault {
+    #[schema(minimum = 400, maximum = 599, example = 403)]
     code: u16,
+    #[schema(example = "you must be a member of this guild")]
     message: String,
 }
 

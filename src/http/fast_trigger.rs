@@ -3,25 +3,29 @@
 
 use rocket::{get, post};
 use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
 
 use super::answer::Json;
 use super::favourites::Place;
 use super::guards::{AppState, Body, Caller};
 use super::player::SOUND_MAX_BYTES;
+use super::query::InGuild;
 use crate::domain::occasions::{Choice, Occasion};
 use crate::error::Error;
 
 /// `ident` is empty for any sound, and null for none at all, which the original did not know.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct FastTrigger {
+    #[schema(example = "nice")]
     ident: Option<String>,
     random: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FastTriggerBody {
     #[serde(default)]
+    #[schema(value_type = Option<String>, max_length = 255, example = "nice")]
     ident: Ident,
     #[serde(default)]
     random: bool,
@@ -54,6 +58,12 @@ impl From<Choice> for FastTrigger {
 }
 
 /// What the caller has chosen.
+#[utoipa::path(
+    get,
+    path = "/api/settings/fasttrigger",
+    tag = "favourites",
+    responses((status = 200, description = "What is heard", body = FastTrigger)),
+)]
 #[get("/api/settings/fasttrigger")]
 pub(super) async fn get_fast_trigger(
     app: &AppState,
@@ -64,6 +74,17 @@ pub(super) async fn get_fast_trigger(
 }
 
 /// Chooses a sound, any sound, or none.
+#[utoipa::path(
+    post,
+    path = "/api/settings/fasttrigger",
+    tag = "favourites",
+    params(InGuild),
+    request_body = FastTriggerBody,
+    responses(
+        (status = 200, description = "What is heard from now on", body = FastTrigger),
+        (status = 404, description = "No sound has this name")
+    ),
+)]
 #[post("/api/settings/fasttrigger", data = "<body>")]
 pub(super) async fn choose_fast_trigger(
     app: &AppState,

@@ -6,11 +6,11 @@ use rocket::http::Status;
 use rocket::request::{FromRequest, Outcome};
 use rocket::{delete, get, post};
 
-use super::answer::{Done, Json, Page};
+use super::answer::{Done, Json, List, Page};
 use super::error::fail;
 use super::guards::{AppState, Caller};
 use super::player::SOUND_MAX_BYTES;
-use super::query::{Twice, find};
+use super::query::{InGuild, Twice, find};
 use crate::app::App;
 use crate::domain::favourites::Favourite;
 use crate::error::Error;
@@ -50,6 +50,13 @@ impl<'r> FromRequest<'r> for Place {
 
 /// The names of the operator's sounds that the caller likes, those too that are gone for now; with
 /// a guild, of those that are there in it.
+#[utoipa::path(
+    get,
+    path = "/api/favorites",
+    tag = "favourites",
+    params(InGuild),
+    responses((status = 200, description = "Names of sounds", body = List<String>)),
+)]
 #[get("/")]
 pub(super) async fn list_favourites(
     app: &AppState,
@@ -72,6 +79,26 @@ pub(super) async fn list_favourites(
 }
 
 /// Makes a sound one of the caller's favourites; it may be one already.
+#[utoipa::path(
+    post,
+    path = "/api/favorites/{sound}",
+    tag = "favourites",
+    params(
+        (
+            "sound" = String,
+            Path,
+            description = "The sound's name.",
+            min_length = 1,
+            max_length = 255
+        ),
+        InGuild
+    ),
+    responses(
+        (status = 201, description = "It is one", body = Done),
+        (status = 404, description = "No sound has this name"),
+        (status = 409, description = "There are as many as there may be")
+    ),
+)]
 #[post("/<sound>")]
 pub(super) async fn add_favourite(
     app: &AppState,
@@ -87,6 +114,25 @@ pub(super) async fn add_favourite(
 }
 
 /// Takes a favourite back; it may be none. A sound that is gone answers to the name it had.
+#[utoipa::path(
+    delete,
+    path = "/api/favorites/{sound}",
+    tag = "favourites",
+    params(
+        (
+            "sound" = String,
+            Path,
+            description = "The sound's name.",
+            min_length = 1,
+            max_length = 255
+        ),
+        InGuild
+    ),
+    responses(
+        (status = 200, description = "It is none", body = Done),
+        (status = 404, description = "No sound has this name, and no favourite had it")
+    ),
+)]
 #[delete("/<sound>")]
 pub(super) async fn remove_favourite(
     app: &AppState,

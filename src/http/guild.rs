@@ -2,10 +2,14 @@
 
 use rocket::{get, patch};
 use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa::openapi::Object;
 
 use super::answer::Json;
 use super::fields::{Fields, must_be, or_null, put};
 use super::guards::{AppState, Body, Caller};
+use super::openapi::{GuildPath, one_of_or_null};
+use super::player::modes;
 use crate::audio::Level;
 use crate::domain::changes::{Changes, RoleChange};
 use crate::domain::guilds::GuildDetails;
@@ -13,26 +17,86 @@ use crate::domain::settings::{GuildSettings, Language, Mode};
 use crate::error::Error;
 use crate::ids::{GuildId, NotASnowflake, RoleId};
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, ToSchema)]
 pub(super) struct GuildAnswer {
+    #[schema(value_type = GuildId)]
     id: String,
+    #[schema(example = "zekros Dev Server")]
     name: String,
     icon: Option<String>,
     prefix: Option<String>,
+    #[schema(schema_with = languages)]
     language: Option<&'static str>,
+    #[schema(value_type = Vec<String>, max_items = 0)]
     commands: [(); 0],
+    #[schema(schema_with = modes)]
     mode: &'static str,
+    #[schema(maximum = 200, example = 85)]
     volume: u16,
+    #[schema(maximum = 86400, example = 60)]
     leave_after_s: Option<u64>,
+    #[schema(minimum = -31, maximum = -5)]
     loudness_lufs: Option<f64>,
+    #[schema(value_type = Vec<RoleId>, max_items = 25)]
     dj_roles: Vec<String>,
+    #[schema(value_type = Vec<RoleId>, max_items = 25)]
     blocked_roles: Vec<String>,
     entrances: bool,
     fast_trigger: bool,
     early_join: bool,
 }
 
+/// What may be changed: what is not named stays as it is.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "says to the document what `read` takes")]
+struct GuildChange {
+    /// Needs the operator's leave to read messages; null: none.
+    #[schema(
+        required = false,
+        min_length = 1,
+        max_length = 10,
+        pattern = r"^\S+$",
+        example = "!"
+    )]
+    prefix: Option<String>,
+    /// Null: the guild's own.
+    #[schema(required = false, schema_with = languages)]
+    language: Option<String>,
+    #[schema(required = false, schema_with = modes)]
+    mode: Option<String>,
+    /// In percent.
+    #[schema(required = false, maximum = 200, example = 85)]
+    volume: u16,
+    /// How long the bot stays alone in a channel; null: for ever.
+    #[schema(required = false, minimum = 0, maximum = 86400)]
+    leave_after_s: Option<i64>,
+    /// Null: the operator's.
+    #[schema(required = false, minimum = -31, maximum = -5)]
+    loudness_lufs: Option<f64>,
+    #[schema(required = false, value_type = Vec<RoleId>, max_items = 25)]
+    dj_roles: Vec<String>,
+    #[schema(required = false, value_type = Vec<RoleId>, max_items = 25)]
+    blocked_roles: Vec<String>,
+    #[schema(required = false)]
+    entrances: bool,
+    #[schema(required = false)]
+    fast_trigger: bool,
+    #[schema(required = false)]
+    early_join: bool,
+}
+
+fn languages() -> Object {
+    one_of_or_null(Language::ALL.map(Language::code))
+}
+
 /// A guild, for its members.
+#[utoipa::path(
+    get,
+    path = "/api/guilds/{guild}",
+    tag = "guilds",
+    params(GuildPath),
+    responses((status = 200, description = "The guild", body = GuildAnswer)),
+)]
 #[get("/api/guilds/<guild>")]
 pub(super) async fn get_guild(
     app: &AppState,
@@ -47,6 +111,17 @@ pub(super) async fn get_guild(
 }
 
 /// Changes what a guild has chosen, for those who manage it: all that is in the body, or nothing.
+#[utoipa::path(
+    patch,
+    path = "/api/guilds/{guild}",
+    tag = "guilds",
+    params(GuildPath),
+    request_body = GuildChange,
+    responses(
+        (status = 200, description = "The guild as it is now", body = GuildAnswer),
+        (status = 403, description = "Not a member, or one who does not manage the guild")
+    ),
+)]
 #[patch("/api/guilds/<guild>", data = "<body>")]
 pub(super) async fn change_guild(
     app: &AppState,

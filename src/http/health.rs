@@ -4,24 +4,25 @@ use std::env::consts::{ARCH, OS};
 
 use rocket::get;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::answer::Json;
 use super::guards::{AppState, Caller};
 use crate::config::built;
 use crate::error::Error;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct State {
     status: &'static str,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Version {
     version: &'static str,
 }
 
 /// What this server is. Its keys are the original server's.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Info {
     build_version: &'static str,
     go_version: &'static str,
@@ -31,12 +32,29 @@ pub(super) struct Info {
 }
 
 /// The process answers.
+#[utoipa::path(
+    get,
+    path = "/alive",
+    tag = "server",
+    security(()),
+    responses((status = 200, description = "It does", body = State)),
+)]
 #[get("/alive")]
 pub(super) fn alive() -> Json<State> {
     Json(State { status: "alive" })
 }
 
 /// The database answers, and the bot is connected where one is configured; else 503 and why.
+#[utoipa::path(
+    get,
+    path = "/ready",
+    tag = "server",
+    security(()),
+    responses(
+        (status = 200, description = "All is well", body = State),
+        (status = 503, description = "Why not")
+    ),
+)]
 #[get("/ready")]
 pub(super) async fn ready(app: &AppState) -> Result<Json<State>, Error> {
     if app.db.check().await.is_err() {
@@ -50,6 +68,13 @@ pub(super) async fn ready(app: &AppState) -> Result<Json<State>, Error> {
 }
 
 /// Which version this is.
+#[utoipa::path(
+    get,
+    path = "/version",
+    tag = "server",
+    security(()),
+    responses((status = 200, description = "The version", body = Version)),
+)]
 #[get("/version")]
 pub(super) fn version() -> Json<Version> {
     Json(Version {
@@ -58,6 +83,12 @@ pub(super) fn version() -> Json<Version> {
 }
 
 /// Which version this is, as the original server says it.
+#[utoipa::path(
+    get,
+    path = "/api/info",
+    tag = "server",
+    responses((status = 200, description = "The version", body = Info)),
+)]
 #[get("/api/info")]
 pub(super) fn show_info(_caller: Caller) -> Json<Info> {
     Json(Info {

@@ -6,9 +6,11 @@ use rocket::response::Redirect;
 use rocket::time::Duration;
 use rocket::{Request, get, post};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::answer::{Done, Json};
 use super::guards::{Address, AppState, SameOrigin, Visitor};
+use super::openapi::Instant;
 use super::query::find;
 use crate::app::App;
 use crate::clock::rfc3339;
@@ -21,10 +23,13 @@ use crate::ids::UserId;
 const COOKIE_DAYS: i64 = 90;
 
 /// The answer of `/token/authorize`.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct TokenAnswer {
+    #[schema(pattern = "^[0-9A-Za-z]{64}$")]
     token: String,
+    #[schema(value_type = UserId)]
     user_id: String,
+    #[schema(value_type = Instant)]
     expires: String,
 }
 
@@ -38,6 +43,17 @@ struct Kept {
 }
 
 /// `GET /token`: to Discord's authorize page.
+#[utoipa::path(
+    get,
+    path = "/token",
+    tag = "login",
+    security(()),
+    responses(
+        (status = 307, description = "To Discord's authorize page"),
+        (status = 429, description = "Too many requests of this address"),
+        (status = 503, description = "No Discord application is configured")
+    ),
+)]
 #[get("/token")]
 pub(super) fn start_token(
     app: &AppState,
@@ -48,6 +64,17 @@ pub(super) fn start_token(
 }
 
 /// `GET /login`: to Discord's authorize page.
+#[utoipa::path(
+    get,
+    path = "/login",
+    tag = "login",
+    security(()),
+    responses(
+        (status = 307, description = "To Discord's authorize page"),
+        (status = 429, description = "Too many requests of this address"),
+        (status = 503, description = "No Discord application is configured")
+    ),
+)]
 #[get("/login")]
 pub(super) fn start_login(
     app: &AppState,
@@ -58,6 +85,32 @@ pub(super) fn start_login(
 }
 
 /// `GET /token/authorize`: an API token, shown this once.
+#[utoipa::path(
+    get,
+    path = "/token/authorize",
+    tag = "login",
+    security(()),
+    params(
+        (
+            "code" = Option<String>,
+            Query,
+            description = "What Discord gives for the caller's consent."
+        ),
+        ("state" = Option<String>, Query, description = "What the flow began with.")
+    ),
+    responses(
+        (status = 200, description = "The token", body = TokenAnswer),
+        (
+            status = 401,
+            description = "The caller did not consent, or the flow is not one of this browser's"
+        ),
+        (status = 403, description = "The caller shares no guild with the bot"),
+        (status = 429, description = "Too many requests of this address"),
+        (status = 502, description = "Discord refused"),
+        (status = 503, description = "No Discord application is configured"),
+        (status = 504, description = "Discord did not answer in time")
+    ),
+)]
 #[get("/token/authorize")]
 pub(super) async fn finish_token(
     app: &AppState,
@@ -74,6 +127,32 @@ pub(super) async fn finish_token(
 }
 
 /// `GET /login/authorize`: the two cookies, then the page.
+#[utoipa::path(
+    get,
+    path = "/login/authorize",
+    tag = "login",
+    security(()),
+    params(
+        (
+            "code" = Option<String>,
+            Query,
+            description = "What Discord gives for the caller's consent."
+        ),
+        ("state" = Option<String>, Query, description = "What the flow began with.")
+    ),
+    responses(
+        (status = 307, description = "To the page, with the cookies `token` and `userid`"),
+        (
+            status = 401,
+            description = "The caller did not consent, or the flow is not one of this browser's"
+        ),
+        (status = 403, description = "The caller shares no guild with the bot"),
+        (status = 429, description = "Too many requests of this address"),
+        (status = 502, description = "Discord refused"),
+        (status = 503, description = "No Discord application is configured"),
+        (status = 504, description = "Discord did not answer in time")
+    ),
+)]
 #[get("/login/authorize")]
 pub(super) async fn finish_login(
     app: &AppState,
@@ -98,6 +177,19 @@ pub(super) async fn finish_login(
 
 /// `POST /logout`: ends the session on the server and takes the cookies back. A session that has
 /// ended already is no error.
+#[utoipa::path(
+    post,
+    path = "/logout",
+    tag = "login",
+    security((), ("token" = [], "userid" = [])),
+    responses(
+        (
+            status = 200,
+            description = "The session has ended, and the cookies are taken back",
+            body = Done
+        )
+    ),
+)]
 #[post("/logout")]
 pub(super) async fn logout(
     app: &AppState,

@@ -12,11 +12,13 @@ use rocket::response::{self, Responder};
 use rocket::{Request, Response, get};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
 
 use super::answer::respond;
 use super::error::{fail, render_message};
 use super::guards::{self, AppState, Charged};
 use super::library::find_sound;
+use super::openapi::Binary;
 use super::query::InGuild;
 use crate::error::Error;
 use crate::ids::UserId;
@@ -46,10 +48,11 @@ async fn view(request: &Request<'_>) -> Result<Viewer, Error> {
 }
 
 /// What a sound looks like.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Waveform {
     length_ms: u64,
     /// The largest sample of each 64th of the sound; 255 is the largest of all.
+    #[schema(min_items = 64, max_items = 64)]
     peaks: Vec<u8>,
 }
 
@@ -70,6 +73,68 @@ impl<'r> Responder<'r, 'static> for Media {
 
 /// A sound as it is heard in a guild (`<name>.ogg`), or its waveform (`<name>.peaks`). For members;
 /// without a guild it is one of the operator's.
+#[utoipa::path(
+    get,
+    path = "/media/sounds/{file}",
+    tag = "sounds",
+    params(
+        (
+            "file" = String,
+            Path,
+            description = "The sound's name and `.ogg`: how it is heard; or `.peaks`: its waveform."
+        ),
+        InGuild,
+        (
+            "Range" = Option<String>,
+            Header,
+            description = "The bytes that are wanted of a preview; RFC 9110, 14."
+        ),
+        (
+            "If-None-Match" = Option<String>,
+            Header,
+            description = "Tags of previews that the caller has."
+        ),
+        (
+            "If-Range" = Option<String>,
+            Header,
+            description = "The preview of which `Range` wants a part."
+        )
+    ),
+    responses(
+        (
+            status = 200,
+            description = "The preview, or the waveform",
+            content((Waveform = "application/json"), (Binary = "audio/ogg")),
+            headers(
+                ("ETag" = String, description = "The preview's tag"),
+                ("Accept-Ranges" = String, description = "`bytes`")
+            )
+        ),
+        (
+            status = 206,
+            description = "A part of the preview",
+            body = Binary,
+            content_type = "audio/ogg",
+            headers(
+                ("Content-Range" = String, description = "Which part of how many bytes"),
+                ("ETag" = String, description = "The preview's tag")
+            )
+        ),
+        (
+            status = 304,
+            description = "The caller has it",
+            headers(("ETag" = String, description = "The preview's tag"))
+        ),
+        (status = 404, description = "No sound has this name"),
+        (status = 409, description = "The sound cannot be played"),
+        (
+            status = 416,
+            description = "There is no such part",
+            headers(("Content-Range" = String, description = "How many bytes there are"))
+        ),
+        (status = 507, description = "The server's disk is full")
+    ),
+)]
 #[get("/media/sounds/<file>")]
 pub(super) async fn get_media(
     app: &AppState,

@@ -20,6 +20,7 @@ mod live;
 mod login;
 mod media;
 mod methods;
+mod openapi;
 mod page;
 mod player;
 mod plays;
@@ -37,6 +38,8 @@ use rocket::shield::{Frame, NoSniff, Referrer, Shield};
 use rocket::{Build, Rocket, Route, routes};
 
 use crate::app::App;
+
+pub use openapi::document as openapi_document;
 
 /// The server, ready to be launched.
 pub fn rocket(app: Arc<App>) -> Rocket<Build> {
@@ -89,6 +92,9 @@ pub fn rocket(app: Arc<App>) -> Rocket<Build> {
                 health::ready,
                 health::version,
                 health::show_info,
+                openapi::get_document,
+                openapi::show_docs,
+                openapi::serve_docs_file,
             ],
         )
         .mount("/api/favorites", favourite_routes())
@@ -104,6 +110,7 @@ pub fn rocket(app: Arc<App>) -> Rocket<Build> {
         )
         .attach(fairings::Headers { hsts })
         .manage(sessions)
+        .manage(openapi::Document::default())
         .manage(app)
 }
 

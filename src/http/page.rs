@@ -69,6 +69,20 @@ impl<R> Guarded<R> {
 }
 
 /// `GET /`. Reading it costs no rate token: everything it shows at first is in it.
+#[utoipa::path(
+    get,
+    path = "/",
+    tag = "pages",
+    security((), ("token" = [], "userid" = [])),
+    responses(
+        (
+            status = 200,
+            description = "A page",
+            body = String,
+            content_type = "text/html; charset=utf-8"
+        )
+    ),
+)]
 #[get("/")]
 pub(super) async fn show_board(
     app: &AppState,
@@ -122,6 +136,25 @@ async fn board(app: &App, user: UserId) -> Result<BoardPage, Error> {
 }
 
 /// The page's script, style and icon.
+#[utoipa::path(
+    get,
+    path = "/assets/{name}",
+    tag = "pages",
+    security(()),
+    params(("name" = String, Path, description = "The file's name.")),
+    responses(
+        (
+            status = 200,
+            description = "The file",
+            content(
+                (String = "text/javascript"),
+                (String = "text/css; charset=utf-8"),
+                (String = "image/svg+xml")
+            )
+        ),
+        (status = 404, description = "No such file")
+    ),
+)]
 #[get("/assets/<name>")]
 pub(super) fn serve_asset(name: &str) -> Result<Guarded<(ContentType, &'static str)>, Error> {
     let asset = match name {

@@ -2,73 +2,137 @@
 
 use rocket::{get, post, put};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa::openapi::Object;
 
 use super::answer::Json;
 use super::guards::{AppState, Body, Caller};
+use super::openapi::{GuildPath, Instant, one_of, one_of_or_null};
 use crate::app::App;
 use crate::clock::rfc3339;
 use crate::db::plays::{DISCORD, LOCAL};
 use crate::db::users;
 use crate::discord::user_tag;
-use crate::domain::player::{Asker, NowPlaying, PlayerState, Queued};
-use crate::domain::settings::Volume;
+use crate::domain::player::{Asker, NowPlaying, PlayerState, Queued, State};
+use crate::domain::settings::{Mode, Volume};
 use crate::error::Error;
-use crate::ids::{GuildId, NotASnowflake, UserId};
+use crate::ids::{ChannelId, GuildId, NotASnowflake, UserId};
 
 /// Longest name of a sound, in bytes: what file systems allow.
 pub(super) const SOUND_MAX_BYTES: usize = 255;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PlayBody {
+    #[schema(min_length = 1, max_length = 255, example = "nice")]
     sound: String,
     #[serde(default)]
+    #[schema(required = false, schema_with = sources_or_null)]
     source: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct PlayAnswer {
+    #[schema(value_type = GuildId)]
     guild_id: String,
+    #[schema(value_type = ChannelId)]
     channel_id: String,
+    #[schema(example = "nice")]
     sound: String,
+    #[schema(schema_with = sources)]
     source: &'static str,
+    #[schema(schema_with = outcomes)]
     state: &'static str,
     position: usize,
     logged: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct PlayerAnswer {
+    #[schema(value_type = GuildId)]
     guild_id: String,
+    #[schema(value_type = Option<ChannelId>)]
     channel_id: Option<String>,
+    #[schema(schema_with = states)]
     state: &'static str,
     reason: Option<&'static str>,
     now_playing: Option<NowPlayingAnswer>,
     queue: Vec<QueuedAnswer>,
+    #[schema(maximum = 200)]
     volume: u16,
+    #[schema(schema_with = modes)]
     mode: &'static str,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct QueuedAnswer {
     sound: String,
+    #[schema(schema_with = sources)]
     source: &'static str,
+    #[schema(value_type = UserId)]
     user_id: String,
+    #[schema(example = "zekro#9131")]
     user_tag: String,
     length_ms: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct NowPlayingAnswer {
     sound: String,
+    #[schema(schema_with = sources)]
     source: &'static str,
+    #[schema(value_type = UserId)]
     user_id: String,
+    #[schema(example = "zekro#9131")]
     user_tag: String,
+    #[schema(value_type = Instant)]
     started_at: String,
     length_ms: u64,
 }
 
+fn sources() -> Object {
+    one_of([LOCAL, DISCORD])
+}
+
+fn sources_or_null() -> Object {
+    one_of_or_null([LOCAL, DISCORD])
+}
+
+fn outcomes() -> Object {
+    one_of(["playing", "queued"])
+}
+
+fn states() -> Object {
+    one_of(State::ALL.map(State::name))
+}
+
+/// What a play does to the sounds before it.
+pub(super) fn modes() -> Object {
+    one_of(Mode::ALL.map(Mode::name))
+}
+
 /// Plays a sound in the caller's voice channel; answers once its audio has started.
+#[utoipa::path(
+    post,
+    path = "/api/guilds/{guild}/play",
+    tag = "player",
+    params(GuildPath),
+    request_body = PlayBody,
+    responses(
+        (status = 200, description = "It is heard, or waits for its turn", body = PlayAnswer),
+        (
+            status = 403,
+            description = "No member, no right to play, not in voice, or the bot may not speak"
+        ),
+        (status = 404, description = "No sound has this name"),
+        (
+            status = 409,
+            description = "It cannot be played, the queue is full, or another sound came instead"
+        ),
+        (status = 502, description = "Discord refused the voice connection"),
+        (status = 504, description = "Discord did not answer in time")
+    ),
+)]
 #[post("/api/guilds/<guild>/play", data = "<body>")]
 pub(super) async fn play_sound(
     app: &AppState,
@@ -109,6 +173,19 @@ pub(super) async fn play_sound(
 }
 
 /// Stops what plays.
+#[utoipa::path(
+    post,
+    path = "/api/guilds/{guild}/stop",
+    tag = "player",
+    params(GuildPath),
+    responses(
+        (status = 200, description = "The player", body = PlayerAnswer),
+        (
+            status = 403,
+            description = "No member, no right to play, not in voice, or the bot may not speak"
+        )
+    ),
+)]
 #[post("/api/guilds/<guild>/stop")]
 pub(super) async fn stop_player(
     app: &AppState,
@@ -121,6 +198,19 @@ pub(super) async fn stop_player(
 }
 
 /// Ends what plays; what waits comes next.
+#[utoipa::path(
+    post,
+    path = "/api/guilds/{guild}/skip",
+    tag = "player",
+    params(GuildPath),
+    responses(
+        (status = 200, description = "The player", body = PlayerAnswer),
+        (
+            status = 403,
+            description = "No member, no right to play, not in voice, or the bot may not speak"
+        )
+    ),
+)]
 #[post("/api/guilds/<guild>/skip")]
 pub(super) async fn skip_sound(
     app: &AppState,
@@ -133,6 +223,20 @@ pub(super) async fn skip_sound(
 }
 
 /// Joins the caller's voice channel.
+#[utoipa::path(
+    post,
+    path = "/api/guilds/{guild}/join",
+    tag = "player",
+    params(GuildPath),
+    responses(
+        (status = 200, description = "The player", body = PlayerAnswer),
+        (
+            status = 403,
+            description = "No member, no right to play, not in voice, or the bot may not speak"
+        ),
+        (status = 409, description = "Something else was asked for meanwhile")
+    ),
+)]
 #[post("/api/guilds/<guild>/join")]
 pub(super) async fn join_channel(
     app: &AppState,
@@ -145,6 +249,19 @@ pub(super) async fn join_channel(
 }
 
 /// Leaves the voice channel.
+#[utoipa::path(
+    post,
+    path = "/api/guilds/{guild}/leave",
+    tag = "player",
+    params(GuildPath),
+    responses(
+        (status = 200, description = "The player", body = PlayerAnswer),
+        (
+            status = 403,
+            description = "No member, no right to play, not in voice, or the bot may not speak"
+        )
+    ),
+)]
 #[post("/api/guilds/<guild>/leave")]
 pub(super) async fn leave_channel(
     app: &AppState,
@@ -156,13 +273,28 @@ pub(super) async fn leave_channel(
     Ok(Json(answer(guild, state)))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct VolumeBody {
+    #[schema(maximum = 200, example = 85)]
     volume: u16,
 }
 
 /// Sets how loud everything is in the guild.
+#[utoipa::path(
+    put,
+    path = "/api/guilds/{guild}/volume",
+    tag = "player",
+    params(GuildPath),
+    request_body = VolumeBody,
+    responses(
+        (status = 200, description = "The player", body = PlayerAnswer),
+        (
+            status = 403,
+            description = "No member, no right to play, not in voice, or the bot may not speak"
+        )
+    ),
+)]
 #[put("/api/guilds/<guild>/volume", data = "<body>")]
 pub(super) async fn set_volume(
     app: &AppState,
@@ -181,6 +313,13 @@ pub(super) async fn set_volume(
 }
 
 /// What a guild's player does. For its members.
+#[utoipa::path(
+    get,
+    path = "/api/guilds/{guild}/player",
+    tag = "player",
+    params(GuildPath),
+    responses((status = 200, description = "The player", body = PlayerAnswer)),
+)]
 #[get("/api/guilds/<guild>/player")]
 pub(super) async fn get_player(
     app: &AppState,

@@ -2,38 +2,55 @@
 
 use rocket::get;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::answer::Page;
+use super::answer::{List, Page};
 use super::guards::{AppState, Caller};
+use super::openapi::{GuildPath, Instant};
 use super::query::Paging;
 use crate::app::App;
 use crate::clock::rfc3339;
 use crate::db;
 use crate::error::Error;
-use crate::ids::{GuildId, NotASnowflake};
+use crate::ids::{GuildId, NotASnowflake, UserId};
 
 /// Entries of a page where no limit is given.
 const LIMIT_DEFAULT: u32 = 1000;
 /// A page up to this long is read without a change of thread.
 const LIMIT_QUICK: u32 = 100;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct PlayEntry {
+    #[schema(value_type = Instant)]
     time: String,
+    #[schema(value_type = UserId)]
     user_id: String,
+    #[schema(example = "zekro#9131")]
     user_tag: String,
+    #[schema(value_type = GuildId)]
     guild_id: String,
+    #[schema(example = "local")]
     source: String,
+    #[schema(example = "derbergruft")]
     sound: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct SoundCount {
+    #[schema(example = "nice")]
     sound: String,
+    #[schema(minimum = 0, example = 98)]
     count: i64,
 }
 
 /// A guild's plays, newest first. For its members.
+#[utoipa::path(
+    get,
+    path = "/api/logs/{guild}",
+    tag = "plays",
+    params(GuildPath, Paging),
+    responses((status = 200, description = "The plays", body = List<PlayEntry>)),
+)]
 #[get("/api/logs/<guild>")]
 pub(super) async fn list_plays(
     app: &AppState,
@@ -68,6 +85,22 @@ pub(super) async fn list_plays(
 }
 
 /// How often each local sound was played in a guild, most first. For its members.
+#[utoipa::path(
+    get,
+    path = "/api/stats/{guild}",
+    tag = "plays",
+    params(
+        GuildPath,
+        (
+            "limit" = Option<u32>,
+            Query,
+            description = "Most entries of the answer.",
+            minimum = 1,
+            maximum = 999_999_999
+        )
+    ),
+    responses((status = 200, description = "The sounds", body = List<SoundCount>)),
+)]
 #[get("/api/stats/<guild>")]
 pub(super) async fn list_stats(
     app: &AppState,

@@ -4,22 +4,41 @@ use rocket::Request;
 use rocket::get;
 use rocket::request::{FromRequest, Outcome};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::answer::Page;
+use super::answer::{List, Page};
 use super::error::fail;
 use super::guards::{AppState, Caller};
+use super::openapi::Instant;
 use super::query::{Paging, find};
 use crate::clock::rfc3339;
 use crate::domain::library::Order;
 use crate::error::Error;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct SoundEntry {
+    #[schema(example = "danke.wav")]
     name: String,
+    #[schema(value_type = Instant)]
     last_modified: String,
 }
 
 /// The operator's folder, in the order asked for; all of it where no limit is given.
+#[utoipa::path(
+    get,
+    path = "/api/localsounds",
+    tag = "sounds",
+    params(
+        (
+            "sort" = Option<String>,
+            Query,
+            description = "`NAME`, the default, or `DATE`, the newest first; in any letter case.",
+            pattern = "^([Nn][Aa][Mm][Ee]|[Dd][Aa][Tt][Ee])$"
+        ),
+        Paging
+    ),
+    responses((status = 200, description = "The sounds", body = List<SoundEntry>)),
+)]
 #[get("/api/localsounds")]
 pub(super) fn list_sounds(
     app: &AppState,

@@ -2,44 +2,73 @@
 
 use rocket::{delete, get, post};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa::openapi::Object;
 
-use super::answer::{Done, Json, Page};
+use super::answer::{Done, Json, List, Page};
 use super::guards::{AppState, Body, Caller};
+use super::openapi::{Instant, Number, NumberPath, one_of};
 use crate::clock::rfc3339;
 use crate::db::tokens::{Kind, Token};
 use crate::error::Error;
+use crate::ids::UserId;
 
 /// Longest name of a token, in characters.
 const NAME_MAX_CHARS: usize = 64;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewTokenBody {
+    #[schema(min_length = 1, max_length = 64, example = "laptop")]
     name: String,
 }
 
 /// A token that was just made; only here it is seen.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct CreatedToken {
+    #[schema(value_type = Number)]
     id: String,
     name: String,
+    #[schema(pattern = "^[0-9A-Za-z]{64}$")]
     token: String,
+    #[schema(value_type = UserId)]
     user_id: String,
+    #[schema(value_type = Instant)]
     expires: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct TokenEntry {
+    #[schema(value_type = Number)]
     id: String,
+    #[schema(schema_with = kinds)]
     kind: &'static str,
     name: String,
+    #[schema(value_type = Instant)]
     created: String,
+    #[schema(value_type = Instant)]
     last_used: String,
+    #[schema(value_type = Instant)]
     expires: String,
     current: bool,
 }
 
+fn kinds() -> Object {
+    one_of(["session", "api"])
+}
+
 /// Makes a named API token. For login sessions: a token cannot make another.
+#[utoipa::path(
+    post,
+    path = "/api/tokens",
+    tag = "tokens",
+    request_body = NewTokenBody,
+    responses(
+        (status = 200, description = "The token, shown this once", body = CreatedToken),
+        (status = 403, description = "An API token makes no other; a page of another site"),
+        (status = 409, description = "There are ten already")
+    ),
+)]
 #[post("/api/tokens", data = "<body>")]
 pub(super) async fn create_token(
     app: &AppState,
@@ -65,6 +94,14 @@ pub(super) async fn create_token(
 }
 
 /// The caller's living tokens and sessions; an API token sees itself alone.
+#[utoipa::path(
+    get,
+    path = "/api/tokens",
+    tag = "tokens",
+    responses(
+        (status = 200, description = "The tokens and sessions", body = List<TokenEntry>)
+    ),
+)]
 #[get("/api/tokens")]
 pub(super) async fn list_tokens(app: &AppState, caller: Caller) -> Result<Page<TokenEntry>, Error> {
     let mut tokens = app.tokens.list(caller.user()).await?;
@@ -80,6 +117,16 @@ pub(super) async fn list_tokens(app: &AppState, caller: Caller) -> Result<Page<T
 }
 
 /// Ends one of the caller's tokens or sessions at once; an API token can end itself alone.
+#[utoipa::path(
+    delete,
+    path = "/api/tokens/{id}",
+    tag = "tokens",
+    params(NumberPath),
+    responses(
+        (status = 200, description = "It has ended", body = Done),
+        (status = 404, description = "No such token of the caller")
+    ),
+)]
 #[delete("/api/tokens/<id>")]
 pub(super) async fn revoke_token(
     app: &AppState,

@@ -24,6 +24,17 @@ pub enum State {
 }
 
 impl State {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Idle,
+        Self::Joining,
+        Self::Securing,
+        Self::Ready,
+        Self::Playing,
+        Self::Lost,
+        Self::Refused,
+    ];
+
     /// The state as callers name it.
     pub fn name(self) -> &'static str {
         match self {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rocket::{delete, get, patch, post};
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::{SoundAnswer, answer, find_sound};
 use crate::app::App;
@@ -16,24 +17,65 @@ use crate::domain::labels::LabelChange;
 use crate::domain::library::{Shelf, Sound};
 use crate::domain::uploads::{Change, Deleted};
 use crate::error::Error;
-use crate::http::answer::{Json, Page};
+use crate::http::answer::{Json, List, Page};
 use crate::http::fields::{Fields, must_be, or_null, put};
 use crate::http::guards::{AppState, Body, Caller};
+use crate::http::openapi::{GuildPath, Instant, Number, NumberPath};
 use crate::http::query::{InGuild, number};
 use crate::ids::{GuildId, NotASnowflake, UserId};
 
 /// A sound that was deleted and can be restored.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(in crate::http) struct DeletedAnswer {
+    #[schema(value_type = Number)]
     id: String,
     name: String,
+    #[schema(value_type = GuildId)]
     guild_id: String,
+    #[schema(value_type = Option<UserId>)]
     uploader_id: Option<String>,
+    #[schema(value_type = Instant)]
     deleted_at: String,
+    #[schema(value_type = Instant)]
     restorable_until: String,
 }
 
+/// What may be changed: what is not named stays as it is.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "says to the document what `read` takes")]
+struct SoundChange {
+    /// Of a guild's own sounds only.
+    #[schema(required = false, min_length = 1, example = "danke")]
+    name: String,
+    /// All of them.
+    #[schema(required = false, max_items = 20)]
+    tags: Vec<String>,
+    /// Null: none.
+    #[schema(required = false)]
+    category: Option<String>,
+}
+
 /// Changes what a body names of a sound: all of it, or nothing.
+#[utoipa::path(
+    patch,
+    path = "/api/sounds/{name}",
+    tag = "sounds",
+    params(
+        (
+            "name" = String,
+            Path,
+            description = "The sound's name, with or without its extension.",
+            min_length = 1
+        ),
+        InGuild
+    ),
+    request_body = SoundChange,
+    responses(
+        (status = 200, description = "The sound as it is now", body = SoundAnswer),
+        (status = 404, description = "No sound has this name"),
+        (status = 409, description = "Another sound has the new name")
+    ),
+)]
 #[patch("/api/sounds/<name>", data = "<body>")]
 pub(in crate::http) async fn change_sound(
     app: &AppState,
@@ -61,6 +103,24 @@ pub(in crate::http) async fn change_sound(
 }
 
 /// Deletes one of a guild's own sounds; it can be restored for a while.
+#[utoipa::path(
+    delete,
+    path = "/api/sounds/{name}",
+    tag = "sounds",
+    params(
+        (
+            "name" = String,
+            Path,
+            description = "The sound's name, with or without its extension.",
+            min_length = 1
+        ),
+        InGuild
+    ),
+    responses(
+        (status = 200, description = "How it can be restored", body = DeletedAnswer),
+        (status = 404, description = "No sound has this name")
+    ),
+)]
 #[delete("/api/sounds/<name>")]
 pub(in crate::http) async fn delete_sound(
     app: &AppState,
@@ -74,6 +134,13 @@ pub(in crate::http) async fn delete_sound(
 }
 
 /// What a guild has deleted and the caller may restore, what was deleted last first.
+#[utoipa::path(
+    get,
+    path = "/api/guilds/{guild}/deleted-sounds",
+    tag = "sounds",
+    params(GuildPath),
+    responses((status = 200, description = "The deletions", body = List<DeletedAnswer>)),
+)]
 #[get("/api/guilds/<guild>/deleted-sounds")]
 pub(in crate::http) async fn list_deleted(
     app: &AppState,
@@ -94,6 +161,20 @@ pub(in crate::http) async fn list_deleted(
 }
 
 /// Restores a sound that was deleted.
+#[utoipa::path(
+    post,
+    path = "/api/guilds/{guild}/deleted-sounds/{id}/restore",
+    tag = "sounds",
+    params(GuildPath, NumberPath),
+    responses(
+        (status = 200, description = "The sound", body = SoundAnswer),
+        (status = 404, description = "No such deletion"),
+        (
+            status = 409,
+            description = "Another sound has its name, or the guild has as many as it may"
+        )
+    ),
+)]
 #[post("/api/guilds/<guild>/deleted-sounds/<id>/restore")]
 pub(in crate::http) async fn restore_sound(
     app: &AppState,

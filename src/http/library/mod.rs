@@ -13,10 +13,12 @@ use rocket::Request;
 use rocket::get;
 use rocket::request::{FromRequest, Outcome};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::answer::{Json, Page};
+use super::answer::{Json, List, Page};
 use super::error::fail;
 use super::guards::{AppState, Caller};
+use super::openapi::Instant;
 use super::query::{InGuild, Paging, find};
 use crate::app::App;
 use crate::audio::Level;
@@ -33,19 +35,29 @@ const LIMIT_DEFAULT: u32 = 1000;
 const NOT_FOUND: Error = Error::NotFound("sound was not found");
 
 /// A sound, in the form of contract 5.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct SoundAnswer {
+    #[schema(example = "danke")]
     name: String,
+    #[schema(example = "danke.wav")]
     file_name: String,
+    #[schema(value_type = Option<GuildId>)]
     guild_id: Option<String>,
+    #[schema(example = 1725)]
     length_ms: Option<u64>,
+    #[schema(example = -16.1)]
     loudness_lufs: Option<f64>,
+    #[schema(example = 28622)]
     size_bytes: u64,
+    #[schema(max_items = 20)]
     tags: Vec<String>,
     category: Option<String>,
+    #[schema(minimum = 0, example = 12)]
     plays: i64,
     favourite: bool,
+    #[schema(value_type = Option<UserId>)]
     uploader_id: Option<String>,
+    #[schema(value_type = Instant)]
     created_at: String,
     playable: bool,
     reason: Option<String>,
@@ -130,6 +142,24 @@ fn wanted(request: &Request<'_>) -> Result<Wanted, Error> {
 }
 
 /// The operator's sounds; with a guild its own as well, for its members.
+#[utoipa::path(
+    get,
+    path = "/api/sounds",
+    tag = "sounds",
+    params(
+        InGuild,
+        ("query" = Option<String>, Query, description = "What somebody has typed of a name."),
+        ("tag" = Option<String>, Query, description = "A tag that the sounds have."),
+        ("category" = Option<String>, Query, description = "The sounds' category."),
+        (
+            "sort" = Option<String>,
+            Query,
+            description = "`name`, `newest`, `plays` (needs a guild) or `length`, in any letter case."
+        ),
+        Paging
+    ),
+    responses((status = 200, description = "The sounds", body = List<SoundAnswer>)),
+)]
 #[get("/api/sounds")]
 pub(super) async fn list_library(
     app: &AppState,
@@ -161,6 +191,24 @@ pub(super) async fn list_library(
 }
 
 /// One sound, found as a play finds it.
+#[utoipa::path(
+    get,
+    path = "/api/sounds/{name}",
+    tag = "sounds",
+    params(
+        (
+            "name" = String,
+            Path,
+            description = "The sound's name, with or without its extension.",
+            min_length = 1
+        ),
+        InGuild
+    ),
+    responses(
+        (status = 200, description = "The sound", body = SoundAnswer),
+        (status = 404, description = "No sound has this name")
+    ),
+)]
 #[get("/api/sounds/<name>")]
 pub(super) async fn get_sound(
     app: &AppState,

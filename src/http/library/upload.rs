@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rocket::data::{ByteUnit, Data, DataStream};
 use rocket::post;
+use utoipa::ToSchema;
 
 use super::form::{Form, OVERHEAD_BYTES, Parts, drain};
 use super::{SoundAnswer, answer};
@@ -30,8 +31,47 @@ struct Upload {
     category: Option<String>,
 }
 
+/// The parts of the form, in any order.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "says to the document what `read` takes")]
+struct UploadForm {
+    /// The sound's file.
+    #[schema(value_type = String, format = Binary, content_media_type = "application/octet-stream")]
+    file: Vec<u8>,
+    /// Else it is named after its file.
+    #[schema(required = false)]
+    name: String,
+    /// Separated by commas.
+    #[schema(required = false, example = "brass,loud")]
+    tags: String,
+    #[schema(required = false)]
+    category: String,
+}
+
 /// Brings a sound into a guild: a form with the part `file`, and where they are wanted `name`,
 /// `tags` and `category`, in any order.
+#[utoipa::path(
+    post,
+    path = "/api/sounds",
+    tag = "sounds",
+    params(("guild" = inline(GuildId), Query, description = "The guild that gets it.")),
+    request_body(content = UploadForm, content_type = "multipart/form-data"),
+    responses(
+        (status = 201, description = "The sound", body = SoundAnswer),
+        (
+            status = 400,
+            description = "The form cannot be read, or stops coming; a name or tag that cannot be"
+        ),
+        (status = 403, description = "Not a member, or no right to play"),
+        (
+            status = 409,
+            description = "The name is taken; the guild has this file, or as many as it may"
+        ),
+        (status = 413, description = "More bytes than may come, or a longer sound"),
+        (status = 415, description = "No form, compressed, or no sound that can be played"),
+        (status = 429, description = "Too many uploads in an hour, or too many requests")
+    ),
+)]
 #[post("/api/sounds", data = "<body>")]
 pub(in crate::http) async fn upload_sound(
     app: &AppState,

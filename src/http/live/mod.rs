@@ -11,5 +11,5 @@ mod ws;
 
 pub(super) use socketio::*;
 pub(super) use sse::*;
-pub(super) use wire::describe_log;
+pub(super) use wire::{LogData, describe_log};
 pub(super) use ws::*;

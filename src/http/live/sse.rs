@@ -19,7 +19,7 @@ use crate::domain::events::{End, Feed, Mark, News, Published, Scope};
 use crate::error::Error;
 use crate::http::error::fail;
 use crate::http::guards::AppState;
-use crate::http::query;
+use crate::http::query::{self, InGuild};
 use crate::ids::GuildId;
 
 /// How long a reader waits before it comes back.
@@ -76,6 +76,27 @@ impl<'r> Responder<'r, 'r> for Stream {
 }
 
 /// What happens in one guild, or in all of the caller's, as it happens.
+#[utoipa::path(
+    get,
+    path = "/events",
+    tag = "live",
+    params(
+        InGuild,
+        (
+            "Last-Event-ID" = Option<String>,
+            Header,
+            description = "The id of the last event that was heard: what came meanwhile is told."
+        )
+    ),
+    responses(
+        (
+            status = 200,
+            description = "Events, until either side ends",
+            body = String,
+            content_type = "text/event-stream"
+        )
+    ),
+)]
 #[get("/events")]
 pub(in crate::http) async fn stream_events(
     app: &AppState,

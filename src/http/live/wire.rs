@@ -1,6 +1,7 @@
 //! Events as clients get them: a name and JSON. What [`super`]'s channels have in common.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::clock::rfc3339;
 use crate::db::logs::LogEntry;
@@ -8,6 +9,7 @@ use crate::db::plays::LOCAL;
 use crate::domain::events::{Event, PlayerEvent, Track};
 use crate::domain::player::Queued;
 use crate::domain::settings::Volume;
+use crate::http::openapi::Instant;
 use crate::ids::{ChannelId, GuildId};
 
 /// The data of an event. Every key is always there.
@@ -52,10 +54,12 @@ pub(super) enum Data<'a> {
 }
 
 /// A message of the application log. Contract 7.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(in crate::http) struct LogData<'a> {
+    #[schema(example = "warn")]
     level: String,
     message: &'a str,
+    #[schema(value_type = Instant)]
     timestamp: String,
     stacktrace: Option<&'a str>,
 }

@@ -14,6 +14,7 @@ mod library_upload;
 mod limits;
 mod login;
 mod media;
+mod openapi;
 mod page;
 mod player;
 mod plays;

@@ -85,6 +85,32 @@ impl<'r> FromRequest<'r> for Transport {
 }
 
 /// Begins a session, waits for its packets, or goes on with a websocket.
+#[utoipa::path(
+    get,
+    path = "/socket.io",
+    tag = "live",
+    security((), ("basic" = []), ("token" = [], "userid" = [])),
+    params(
+        ("EIO" = String, Query, description = "The version of engine.io: 4.", pattern = "^4$"),
+        (
+            "transport" = String,
+            Query,
+            description = "How the packets come.",
+            pattern = "^(polling|websocket)$"
+        ),
+        ("sid" = Option<String>, Query, description = "The session, once there is one.")
+    ),
+    responses(
+        (
+            status = 200,
+            description = "Packets of engine.io 4",
+            body = String,
+            content_type = "text/plain; charset=utf-8"
+        ),
+        (status = 101, description = "The connection speaks websocket from now on"),
+        (status = 403, description = "A page of another site")
+    ),
+)]
 #[get("/socket.io")]
 pub(in crate::http) async fn receive_packets(
     app: &AppState,
@@ -121,6 +147,32 @@ pub(in crate::http) async fn receive_packets(
 }
 
 /// Takes a client's packets.
+#[utoipa::path(
+    post,
+    path = "/socket.io",
+    tag = "live",
+    security((), ("basic" = []), ("token" = [], "userid" = [])),
+    params(
+        ("EIO" = String, Query, description = "The version of engine.io: 4.", pattern = "^4$"),
+        (
+            "transport" = String,
+            Query,
+            description = "How the packets come.",
+            pattern = "^(polling|websocket)$"
+        ),
+        ("sid" = Option<String>, Query, description = "The session, once there is one.")
+    ),
+    request_body(content = String, content_type = "text/plain"),
+    responses(
+        (
+            status = 200,
+            description = "They are taken",
+            body = String,
+            content_type = "text/plain; charset=utf-8"
+        ),
+        (status = 403, description = "A page of another site")
+    ),
+)]
 #[post("/socket.io", data = "<data>")]
 pub(in crate::http) async fn send_packets(
     subject: Subject,

@@ -40,6 +40,17 @@ struct Login {
 
 /// Commands and events of the original protocol. The login comes with the request, or in the first
 /// message.
+#[utoipa::path(
+    get,
+    path = "/ws",
+    tag = "live",
+    security((), ("basic" = []), ("token" = [], "userid" = [])),
+    responses(
+        (status = 101, description = "The connection speaks websocket from now on"),
+        (status = 400, description = "No websocket is asked for"),
+        (status = 403, description = "A page of another site")
+    ),
+)]
 #[get("/ws")]
 pub(in crate::http) fn open_socket(
     app: &AppState,

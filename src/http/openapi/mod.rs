@@ -1,0 +1,141 @@
+//! The document of the API, OpenAPI 3.1, made from the routes: `GET /api/openapi.json`, the page
+//! `/docs` that shows it, and `yuri openapi`. Contract 7.
+//!
+//! A route's entry stands above it: `#[utoipa::path(..)]` with its method, its path with `{guild}`
+//! for `<guild>`, a tag of those below, its parameters and its body, what it answers, and of its
+//! failures those that are its own. [`rules`] adds what holds for all routes alike: the form of
+//! failures, the statuses of guards, the headers. Then the route is named in `paths` below; a test
+//! compares them with what is mounted. What it sends and takes derives `ToSchema`; a schema is
+//! called like its type, so no two types of the document may have one name.
+
+mod page;
+mod rules;
+mod schemas;
+
+use std::sync::OnceLock;
+
+use rocket::http::ContentType;
+use rocket::{State, get};
+use utoipa::OpenApi;
+
+pub(super) use page::*;
+pub(super) use schemas::{Binary, GuildPath, Instant, Number, NumberPath, one_of, one_of_or_null};
+
+use super::{
+    admin, error, fast_trigger, favourites, guild, health, library, live, login, media, page as ui,
+    player, plays, sounds, tokens,
+};
+use crate::error::Error;
+use rules::Rules;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Yuri",
+        description = "A Discord sound bot. Failures have one form, `Error`; a method that a path \
+            does not have is 405, and `Allow` names those it has; a path that is not here is 404."
+    ),
+    security(("basic" = []), ("token" = [], "userid" = [])),
+    tags(
+        (name = "login", description = "With Discord, for tokens and sessions."),
+        (name = "tokens", description = "The caller's API tokens and sessions."),
+        (name = "plays", description = "What was played."),
+        (name = "sounds", description = "The library: the operator's sounds and each guild's own."),
+        (name = "player", description = "A guild's player."),
+        (name = "guilds", description = "What a guild has chosen."),
+        (name = "favourites", description = "What the caller likes and has chosen."),
+        (name = "administration", description = "For administrators of this installation."),
+        (name = "live", description = "What happens, at once: `docs/events.md`."),
+        (name = "server", description = "For supervisors, and about the server itself."),
+        (name = "pages", description = "For browsers.")
+    ),
+    components(schemas(error::Body)),
+    modifiers(&Rules),
+    paths(
+        login::start_token,
+        login::finish_token,
+        login::start_login,
+        login::finish_login,
+        login::logout,
+        tokens::create_token,
+        tokens::list_tokens,
+        tokens::revoke_token,
+        plays::list_plays,
+        plays::list_stats,
+        sounds::list_sounds,
+        library::list_library,
+        library::get_sound,
+        library::upload::upload_sound,
+        library::changes::change_sound,
+        library::changes::delete_sound,
+        library::changes::list_deleted,
+        library::changes::restore_sound,
+        media::get_media,
+        player::get_player,
+        player::play_sound,
+        player::stop_player,
+        player::skip_sound,
+        player::join_channel,
+        player::leave_channel,
+        player::set_volume,
+        guild::get_guild,
+        guild::change_guild,
+        favourites::list_favourites,
+        favourites::add_favourite,
+        favourites::remove_favourite,
+        fast_trigger::get_fast_trigger,
+        fast_trigger::choose_fast_trigger,
+        admin::list_logs,
+        admin::show_stats,
+        admin::show_sound_stats,
+        live::stream_events,
+        live::open_socket,
+        live::receive_packets,
+        live::send_packets,
+        health::alive,
+        health::ready,
+        health::version,
+        health::show_info,
+        get_document,
+        show_docs,
+        serve_docs_file,
+        ui::show_board,
+        ui::serve_asset,
+    )
+)]
+struct Routes;
+
+/// The document, as JSON.
+///
+/// # Errors
+/// Where it cannot be written as JSON, which no request can bring about.
+pub fn document() -> Result<String, Error> {
+    Routes::openapi().to_pretty_json().map_err(Error::internal)
+}
+
+/// The document, made when it is first asked for.
+#[derive(Default)]
+pub(super) struct Document(OnceLock<String>);
+
+impl Document {
+    fn get(&self) -> Result<&str, Error> {
+        if let Some(made) = self.0.get() {
+            return Ok(made);
+        }
+        let made = document()?;
+        Ok(self.0.get_or_init(|| made))
+    }
+}
+
+/// This document. Costs no rate token.
+#[utoipa::path(
+    get,
+    path = "/api/openapi.json",
+    tag = "server",
+    security(()),
+    responses((status = 200, description = "The document", body = Object)),
+)]
+#[get("/api/openapi.json")]
+pub(super) fn get_document(document: &State<Document>) -> Result<(ContentType, &str), Error> {
+    Ok((ContentType::JSON, document.get()?))
+}
