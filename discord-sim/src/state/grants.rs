@@ -146,12 +146,19 @@ impl Grants {
         Ok(self.issue_token(consent, now_ms))
     }
 
-    /// Voids the pair that this access or refresh token belongs to.
+    /// Voids the authorization that this access or refresh token belongs to: all tokens that the
+    /// application has for its user.
+    /// <https://discord.com/developers/docs/topics/oauth2#authorization-code-grant-token-revocation-example>
     pub(crate) fn revoke(&mut self, application: u64, token: &str) {
-        self.tokens.retain(|entry| {
-            entry.consent.application != application
-                || (entry.access != token && entry.refresh != token)
-        });
+        let is_meant = |entry: &&Token| {
+            entry.consent.application == application
+                && (entry.access == token || entry.refresh == token)
+        };
+        let Some(user) = self.tokens.iter().find(is_meant).map(|it| it.consent.user) else {
+            return;
+        };
+        self.tokens
+            .retain(|entry| entry.consent.application != application || entry.consent.user != user);
     }
 
     /// What an access token stands for, if it is good.
@@ -288,7 +295,18 @@ mod tests {
             grants.find_access(&token.access, 1).is_some(),
             "not another application's"
         );
+        let consent = token.consent.clone();
+        let others = Consent {
+            user: 3,
+            ..consent.clone()
+        };
+        let [same, other] = [consent, others].map(|consent| grants.issue_token(consent, 0));
         grants.revoke(1, &token.refresh);
         assert!(grants.find_access(&token.access, 1).is_none());
+        assert!(
+            grants.find_access(&same.access, 1).is_none(),
+            "all of the user's go"
+        );
+        assert!(grants.find_access(&other.access, 1).is_some());
     }
 }
