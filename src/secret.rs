@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -30,6 +32,33 @@ impl PartialEq for Secret {
 }
 
 impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// A key of 32 bytes, for AES-256.
+#[derive(Clone)]
+pub struct Key(Zeroizing<[u8; Self::BYTES]>);
+
+impl Key {
+    /// The length of one.
+    pub const BYTES: usize = 32;
+
+    /// Reads the base64 of exactly 32 bytes; `None` for anything else.
+    pub fn from_base64(text: &str) -> Option<Self> {
+        let bytes = Zeroizing::new(STANDARD.decode(text).ok()?);
+        let key: [u8; Self::BYTES] = bytes.as_slice().try_into().ok()?;
+        Some(Self(Zeroizing::new(key)))
+    }
+
+    /// The bytes themselves, to hand to a cipher.
+    pub fn expose(&self) -> &[u8; Self::BYTES] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }

@@ -1,6 +1,7 @@
 //! Every long-lived part of the server, built here and nowhere else, in order. `cli` builds and
 //! runs it; `http` reaches everything through it.
 
+mod entrance;
 mod keys;
 
 use std::io;
@@ -21,8 +22,10 @@ use crate::discord::{self, Discord};
 use crate::domain::app_log::AppLog;
 use crate::domain::events::{Audience, Events, Feeds};
 use crate::domain::favourites::Favourites;
+use crate::domain::grants::Grants;
 use crate::domain::guilds::{Gateway, Guilds, Offline};
 use crate::domain::ingest::Ingest;
+use crate::domain::jwe::Jwe;
 use crate::domain::labels::Labels;
 use crate::domain::library::Library;
 use crate::domain::limits::Limits;
@@ -36,10 +39,12 @@ use crate::domain::soundboard::Soundboard;
 use crate::domain::suggestions::Suggestions;
 use crate::domain::tokens::Tokens;
 use crate::domain::uploads::Uploads;
+use crate::domain::user_guilds::UserGuilds;
 use crate::domain::voice::{Mute, Voice};
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::telemetry::Records;
+use entrance::Entrance;
 
 /// How often extensions of tokens are written.
 const FLUSH_EVERY: Duration = Duration::from_secs(5);
@@ -85,6 +90,12 @@ pub struct App {
     pub tokens: Arc<Tokens>,
     /// The way in through Discord.
     pub login: Login,
+    /// What the Bearer header carries.
+    pub jwe: Arc<Jwe>,
+    /// What Discord has granted us to read.
+    pub grants: Arc<Grants>,
+    /// Which guilds a user is in.
+    pub user_guilds: UserGuilds,
     /// The one way a sound is played.
     pub player: Arc<Player>,
     /// What each guild has chosen.
@@ -167,13 +178,9 @@ impl App {
         ));
         let tokens = Arc::new(Tokens::new(db.clone(), clock.clone()));
         let play_log = PlayLog::start(db.clone());
-        let login = Login::new(
-            discord.clone(),
-            Arc::clone(&guilds),
-            Arc::clone(&tokens),
-            db.clone(),
-            clock.clone(),
-        );
+        let entrance = Entrance::open(&config, discord.as_ref(), &guilds, &tokens, &db, &clock);
+        let Entrance { login, jwe, grants } = entrance.map_err(data_dir)?;
+        let user_guilds = UserGuilds::new(Arc::clone(&grants), Arc::clone(&guilds));
         let (events, app_log) = listen_to(records, &config, &db, &clock);
         let feeds = feeds(&config, &events, &guilds, &tokens, &clock);
         let player = Arc::new(Player::new(
@@ -212,6 +219,9 @@ impl App {
             limits,
             tokens,
             login,
+            jwe,
+            grants,
+            user_guilds,
             player,
             settings,
             occasions,
@@ -258,6 +268,8 @@ impl App {
         let mut tasks = vec![tokio::spawn(Arc::clone(self).maintain(stopped.clone()))];
         let (ingest, until) = (Arc::clone(&self.ingest), stopped.clone());
         tasks.push(tokio::spawn(async move { ingest.run(until).await }));
+        let (grants, until) = (Arc::clone(&self.grants), stopped.clone());
+        tasks.push(tokio::spawn(async move { grants.run(until).await }));
         if let Some(bot) = self.bot.clone() {
             let parts = self.bot_parts();
             tasks.push(tokio::spawn(async move {

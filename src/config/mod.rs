@@ -1,6 +1,7 @@
 //! The configuration: read once at start, typed, every fault reported together.
 //! `cli` loads it and passes its sections on; nothing else reads the environment.
 
+mod auth;
 pub mod built;
 mod log;
 mod source;
@@ -17,6 +18,7 @@ use reqwest::Url;
 
 use crate::ids::UserId;
 use crate::secret::Secret;
+pub use auth::Auth;
 pub use log::{Log, LogFormat};
 use source::Source;
 
@@ -51,6 +53,8 @@ pub struct Config {
     pub uploads: Uploads,
     /// The connection to Discord.
     pub discord: Discord,
+    /// Logging in on other sites' pages.
+    pub auth: Auth,
     /// What callers may ask for.
     pub limits: Limits,
     /// The listener and who is believed on it.
@@ -347,6 +351,7 @@ fn read(source: &mut Source) -> Config {
         },
         uploads: read_uploads(source),
         discord: read_discord(source),
+        auth: Auth::read(source),
         limits: Limits {
             burst: NonZeroU32::MIN.saturating_add(
                 u32::try_from(source.number("limits.burst", 1, 1_000_000) - 1).unwrap_or(0),

@@ -3,6 +3,7 @@
 
 mod connection;
 pub mod favourites;
+pub mod grants;
 pub mod guild_sounds;
 pub mod guilds;
 pub mod history;

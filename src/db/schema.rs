@@ -35,7 +35,7 @@ diesel::table! {
         id -> BigInt,
         /// Whose it is.
         user_id -> BigInt,
-        /// 0: login session, 1: API token.
+        /// 0: login session, 1: API token, 2: session of a Bearer header.
         kind -> SmallInt,
         /// The name its owner gave it, else empty.
         name -> Text,
@@ -265,3 +265,19 @@ diesel::table! {
         stacktrace -> Nullable<Text>,
     }
 }
+
+diesel::table! {
+    /// What lets the server read from Discord for a user.
+    user_grants (user_id) {
+        /// The user.
+        user_id -> BigInt,
+        /// Which key it is encrypted with.
+        key_id -> Text,
+        /// Nonce, then Discord's tokens encrypted with AES-256-GCM, then the tag.
+        sealed -> Binary,
+        /// When it was given or renewed, in Unix milliseconds.
+        updated_ms -> BigInt,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(tokens, user_grants);

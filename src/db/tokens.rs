@@ -9,25 +9,32 @@ use crate::ids::UserId;
 /// SHA-256 of a token.
 pub type Hash = [u8; 32];
 
-/// What a token is for. The two are never taken for one another.
+/// What a token is for. One kind is never taken for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// A login in a browser: the cookies.
     Session,
     /// A token for programs: the Basic header.
     Api,
+    /// A login on another site's page: the session that the Bearer header's JWE names. Seed 002.
+    Bearer,
 }
 
 impl Kind {
-    fn to_db(self) -> i16 {
+    pub(super) fn to_db(self) -> i16 {
         match self {
             Self::Session => 0,
             Self::Api => 1,
+            Self::Bearer => 2,
         }
     }
 
     fn from_db(kind: i16) -> Self {
-        if kind == 0 { Self::Session } else { Self::Api }
+        match kind {
+            0 => Self::Session,
+            2 => Self::Bearer,
+            _ => Self::Api,
+        }
     }
 }
 
@@ -136,6 +143,24 @@ pub fn count_named(conn: &mut AnyConnection, user: UserId, now_ms: i64) -> Query
         .filter(tokens::user_id.eq(user.to_db()))
         .filter(tokens::expires_ms.gt(now_ms))
         .filter(tokens::name.ne(""))
+        .count()
+        .get_result(conn)
+}
+
+/// How many living tokens of a kind a user has.
+///
+/// # Errors
+/// The database's.
+pub fn count_of_kind(
+    conn: &mut AnyConnection,
+    user: UserId,
+    kind: Kind,
+    now_ms: i64,
+) -> QueryResult<i64> {
+    tokens::table
+        .filter(tokens::user_id.eq(user.to_db()))
+        .filter(tokens::kind.eq(kind.to_db()))
+        .filter(tokens::expires_ms.gt(now_ms))
         .count()
         .get_result(conn)
 }

@@ -1,5 +1,7 @@
 //! OAuth 2: the authorization code with PKCE (RFC 6749, RFC 7636) and what is read with it.
-//! Called by `domain::login`.
+//! Called by `domain::login` and `domain::grants`.
+
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,9 +17,41 @@ use crate::secret::Secret;
 /// Who the user is, and the guilds the user is in. Contract 2.
 const SCOPES: &str = "identify guilds";
 
-/// A grant of a user to read with.
+/// What a user has granted: a token to read with, and one to renew it.
 #[derive(Debug)]
-pub struct Grant(Secret);
+pub struct Grant {
+    /// Reads.
+    pub access: Secret,
+    /// Is good for one successor; empty where Discord gave none.
+    pub refresh: Secret,
+    /// How long `access` is good from now on.
+    pub lifetime: Duration,
+    /// What may be read, separated by spaces.
+    scopes: String,
+}
+
+impl Grant {
+    /// Whether who the user is and their guilds may be read.
+    pub fn is_enough(&self) -> bool {
+        let is_granted = |wanted: &str| self.scopes.split(' ').any(|scope| scope == wanted);
+        SCOPES.split(' ').all(is_granted)
+    }
+}
+
+/// A guild as Discord lists it for one of its members: untrusted text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserGuild {
+    /// Its id.
+    pub id: GuildId,
+    /// Its name.
+    pub name: String,
+    /// The hash of its picture.
+    pub icon: Option<String>,
+    /// Whether the user owns it.
+    pub is_owner: bool,
+    /// What the user may do there, before any channel has a say: Discord's bits.
+    pub permissions: u64,
+}
 
 /// A Discord account as it describes itself: untrusted text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +71,12 @@ pub struct Account {
 #[derive(Deserialize)]
 struct GrantAnswer {
     access_token: String,
+    #[serde(default)]
+    refresh_token: String,
+    #[serde(default)]
+    expires_in: u64,
+    #[serde(default)]
+    scope: String,
 }
 
 #[derive(Deserialize)]
@@ -52,6 +92,26 @@ struct UserAnswer {
 #[derive(Deserialize)]
 struct GuildAnswer {
     id: String,
+    name: String,
+    icon: Option<String>,
+    #[serde(default)]
+    owner: bool,
+    /// More than 53 bits: a number as text.
+    #[serde(default)]
+    permissions: String,
+}
+
+impl GuildAnswer {
+    /// `None` for an id that is none.
+    fn read(self) -> Option<UserGuild> {
+        Some(UserGuild {
+            id: self.id.parse().ok()?,
+            name: self.name,
+            icon: self.icon,
+            is_owner: self.owner,
+            permissions: self.permissions.parse().unwrap_or(0),
+        })
+    }
 }
 
 impl Discord {
@@ -88,29 +148,51 @@ impl Discord {
             ("redirect_uri", redirect_uri),
             ("code_verifier", verifier),
         ];
+        // 400 is `invalid_grant`; 401 would be our own credential's fault.
+        self.ask_grant(&form).await?.ok_or(Error::Unauthorized)
+    }
+
+    /// Trades a grant for its successor; `None` where Discord honours it no more. The old one is
+    /// void from then on.
+    ///
+    /// # Errors
+    /// 502 and 504 for Discord's failures.
+    pub async fn refresh(&self, refresh: &Secret) -> Result<Option<Grant>, Error> {
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", refresh.expose()),
+        ];
+        self.ask_grant(&form).await
+    }
+
+    async fn ask_grant(&self, form: &[(&str, &str)]) -> Result<Option<Grant>, Error> {
         let request = self
             .http
             .post(self.url("/oauth2/token"))
             .basic_auth(&self.client_id, Some(self.client_secret.expose()))
-            .form(&form);
+            .form(form);
         let answer = send(request).await?;
-        // 400 is `invalid_grant`; 401 would be our own credential's fault.
         if answer.status() == StatusCode::BAD_REQUEST {
-            return Err(Error::Unauthorized);
+            return Ok(None);
         }
         let grant: GrantAnswer = read(answer).await?;
-        Ok(Grant(Secret::new(grant.access_token)))
+        Ok(Some(Grant {
+            access: Secret::new(grant.access_token),
+            refresh: Secret::new(grant.refresh_token),
+            lifetime: Duration::from_secs(grant.expires_in),
+            scopes: grant.scope,
+        }))
     }
 
     /// Who gave the grant.
     ///
     /// # Errors
     /// 502 and 504 for Discord's failures.
-    pub async fn get_account(&self, grant: &Grant) -> Result<Account, Error> {
+    pub async fn get_account(&self, access: &Secret) -> Result<Account, Error> {
         let request = self
             .http
             .get(self.url("/users/@me"))
-            .bearer_auth(grant.0.expose());
+            .bearer_auth(access.expose());
         let user: UserAnswer = read(send(request).await?).await?;
         Ok(Account {
             id: id(&user.id)?,
@@ -125,25 +207,38 @@ impl Discord {
     ///
     /// # Errors
     /// 502 and 504 for Discord's failures.
-    pub async fn list_user_guilds(&self, grant: &Grant) -> Result<Vec<GuildId>, Error> {
+    pub async fn list_user_guilds(&self, access: &Secret) -> Result<Vec<UserGuild>, Error> {
+        let guilds = self.find_user_guilds(access).await?;
+        guilds.ok_or(Error::Upstream("discord refused the request", None))
+    }
+
+    /// The same; `None` where Discord honours the grant no more.
+    ///
+    /// # Errors
+    /// 502 and 504 for Discord's other failures.
+    pub async fn find_user_guilds(&self, access: &Secret) -> Result<Option<Vec<UserGuild>>, Error> {
         let request = self
             .http
             .get(self.url("/users/@me/guilds"))
-            .bearer_auth(grant.0.expose());
-        let guilds: Vec<GuildAnswer> = read(send(request).await?).await?;
-        Ok(guilds
-            .iter()
-            .filter_map(|guild| guild.id.parse().ok())
-            .collect())
+            .bearer_auth(access.expose());
+        let answer = send(request).await?;
+        if answer.status() == StatusCode::UNAUTHORIZED {
+            return Ok(None);
+        }
+        let guilds: Vec<GuildAnswer> = read(answer).await?;
+        Ok(Some(
+            guilds.into_iter().filter_map(GuildAnswer::read).collect(),
+        ))
     }
 
-    /// Gives the grant back: Discord forgets it.
+    /// Gives a grant back: Discord forgets it, and whatever else the user has granted this
+    /// application.
     ///
     /// # Errors
     /// 502 and 504 for Discord's failures; the grant then ends by itself in a week.
-    pub async fn revoke(&self, grant: Grant) -> Result<(), Error> {
+    pub async fn revoke(&self, access: &Secret) -> Result<(), Error> {
         let form = [
-            ("token", grant.0.expose()),
+            ("token", access.expose()),
             ("token_type_hint", "access_token"),
         ];
         let request = self

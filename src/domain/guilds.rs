@@ -17,6 +17,8 @@ use crate::ids::{ChannelId, GuildId, RoleId, UserId};
 const MEMBER_LIFETIME: Duration = Duration::from_mins(1);
 /// Most memberships remembered at once.
 const MEMBERS_MAX: u64 = 50_000;
+/// May do everything.
+const ADMINISTRATOR: u64 = 1 << 3;
 
 /// The bot's own account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,17 +69,24 @@ impl GuildDetails {
     /// Whether a member manages the guild: its owner, and whoever has the permission `ADMINISTRATOR`
     /// or, unless timed out, `MANAGE_GUILD`. Contract 2.
     pub fn is_manager(&self, user: UserId, member: &Member, now_ms: i64) -> bool {
-        const ADMINISTRATOR: u64 = 1 << 3;
         const MANAGE_GUILD: u64 = 1 << 5;
-        let has = |role: &&Role| self.is_everyone(role.id) || member.roles.contains(&role.id);
-        let roles = self.roles.iter().filter(has);
-        let permissions = roles.fold(0, |all, role| all | role.permissions);
+        let permissions = self.permissions(user, &member.roles);
         let is_timed_out = member
             .timed_out_until_ms
             .is_some_and(|until| until > now_ms);
-        user == self.owner
-            || permissions & ADMINISTRATOR != 0
-            || (permissions & MANAGE_GUILD != 0 && !is_timed_out)
+        permissions & ADMINISTRATOR != 0 || (permissions & MANAGE_GUILD != 0 && !is_timed_out)
+    }
+
+    /// Discord's bits of a member with these roles, `@everyone` not among them, before any channel
+    /// has a say; all of them for the owner and administrators.
+    pub fn permissions(&self, user: UserId, roles: &[RoleId]) -> u64 {
+        let has = |role: RoleId| self.is_everyone(role) || roles.contains(&role);
+        let held = self.roles.iter().filter(|role| has(role.id));
+        let permissions = held.fold(0, |all, role| all | role.permissions);
+        if user == self.owner || permissions & ADMINISTRATOR != 0 {
+            return u64::MAX;
+        }
+        permissions
     }
 
     fn is_own(&self, role: RoleId) -> bool {
@@ -254,6 +263,14 @@ impl Guilds {
     /// [`Error::NOT_A_MEMBER`] whatever the reason; [`Error::Unavailable`] while the bot has not
     /// connected yet; what Discord's failures map to otherwise.
     pub async fn check_member(&self, guild: GuildId, user: UserId) -> Result<(), Error> {
+        self.recall_member(guild, user).await.map(drop)
+    }
+
+    /// The member as known for at most 60 s: for showing.
+    ///
+    /// # Errors
+    /// As [`check_member`](Self::check_member).
+    pub async fn recall_member(&self, guild: GuildId, user: UserId) -> Result<Member, Error> {
         if self.discord.is_some() {
             self.check_bot(guild)?;
         }
@@ -261,12 +278,12 @@ impl Guilds {
         if let Some(seen) = self.members.get(&(guild, user)).await
             && now.saturating_sub(seen.at) < MEMBER_LIFETIME
         {
-            return seen.member.map(|_| ()).ok_or(Error::NOT_A_MEMBER);
+            return seen.member.ok_or(Error::NOT_A_MEMBER);
         }
         if self.discord.is_some() {
-            self.read_member(guild, user).await.map(drop)
+            self.read_member(guild, user).await
         } else {
-            self.read_last_login(guild, user).await.map(drop)
+            self.read_last_login(guild, user).await
         }
     }
 

@@ -1,5 +1,6 @@
-//! Logging in through Discord: the two flows of seed 004, `/token` and `/login`. The routes keep
-//! the pending flow in the browser's encrypted cookie and call here at both ends.
+//! Logging in through Discord: the two flows of seed 004, `/token` and `/login`, whose routes keep
+//! the pending flow in the browser's encrypted cookie and call here at both ends; and the callback
+//! of seed 002, which finishes what another site's page has started.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,11 +9,14 @@ use moka::sync::Cache;
 use subtle::ConstantTimeEq;
 
 use crate::clock::Clock;
-use crate::db::Db;
+use crate::db::grants;
 use crate::db::tokens::Kind;
 use crate::db::users::{self, User};
 use crate::discord::Discord;
-use crate::domain::guilds::Guilds;
+use crate::discord::oauth::{Grant, UserGuild};
+use crate::domain::grants::Grants;
+use crate::domain::guilds::{Guild, Guilds};
+use crate::domain::jwe::{Jwe, Made};
 use crate::domain::tokens::{Issued, Tokens, random_text};
 use crate::error::Error;
 use crate::ids::{GuildId, UserId};
@@ -61,12 +65,23 @@ pub struct Pending {
     pub started_ms: i64,
 }
 
-/// Both flows.
+/// A user who was admitted, and what Discord says of them.
+struct Admitted {
+    user: User,
+    /// The guilds that the bot is in too.
+    mutual: Vec<GuildId>,
+    /// All guilds.
+    guilds: Vec<UserGuild>,
+}
+
+/// All flows.
 pub struct Login {
     discord: Option<Arc<Discord>>,
     guilds: Arc<Guilds>,
     tokens: Arc<Tokens>,
-    db: Db,
+    grants: Arc<Grants>,
+    jwe: Arc<Jwe>,
+    callback_uris: Vec<String>,
     clock: Clock,
     /// States of flows that have come back.
     finished: Cache<String, ()>,
@@ -74,11 +89,14 @@ pub struct Login {
 
 impl Login {
     /// `discord` is `None` while no application is configured: nobody can log in then.
+    /// `callback_uris` are the pages of other sites that may finish a flow here.
     pub fn new(
         discord: Option<Arc<Discord>>,
         guilds: Arc<Guilds>,
         tokens: Arc<Tokens>,
-        db: Db,
+        grants: Arc<Grants>,
+        jwe: Arc<Jwe>,
+        callback_uris: Vec<String>,
         clock: Clock,
     ) -> Self {
         let finished = Cache::builder()
@@ -89,7 +107,9 @@ impl Login {
             discord,
             guilds,
             tokens,
-            db,
+            grants,
+            jwe,
+            callback_uris,
             clock,
             finished,
         }
@@ -143,6 +163,68 @@ impl Login {
         code: &str,
         callback: &str,
     ) -> Result<(UserId, Issued), Error> {
+        let (discord, bots) = self.check(code)?;
+        let grant = discord.exchange(code, callback, &pending.verifier).await?;
+        let admitted = admit(discord, &grant, &bots).await;
+        // Nothing more is read with it, whatever became of it.
+        self.discard(discord, &grant, admitted.as_ref().ok()).await;
+        let Admitted { user, mutual, .. } = admitted?;
+
+        let (id, now_ms) = (user.id, self.clock.now_ms());
+        let kind = match flow {
+            Flow::Token => Kind::Api,
+            Flow::Login => Kind::Session,
+        };
+        let keep = move |conn: &mut _| users::upsert(conn, &user, &mutual, now_ms);
+        Ok((id, self.tokens.issue_after(id, kind, keep).await?))
+    }
+
+    /// Finishes what another site's page has started, with the code that Discord has sent to
+    /// `callback`: keeps the grant, opens a session and names it in a token. Seed 002.
+    ///
+    /// # Errors
+    /// 403 where `callback` is not one of the configured pages, and for a grant that allows too
+    /// little; else as [`finish`](Self::finish).
+    pub async fn connect(&self, code: &str, verifier: &str, callback: &str) -> Result<Made, Error> {
+        const NOT_LISTED: Error =
+            Error::Forbidden("redirect_uri is not one of this server's callback_uris");
+        const TOO_LITTLE: Error =
+            Error::Forbidden("the login must ask discord for the scopes identify and guilds");
+        if !self.callback_uris.iter().any(|listed| listed == callback) {
+            return Err(NOT_LISTED);
+        }
+        let (discord, bots) = self.check(code)?;
+        let grant = discord.exchange(code, callback, verifier).await?;
+        let admitted = if grant.is_enough() {
+            admit(discord, &grant, &bots).await
+        } else {
+            Err(TOO_LITTLE)
+        };
+        let Admitted {
+            user,
+            mutual,
+            guilds,
+        } = match admitted {
+            Ok(admitted) => admitted,
+            Err(error) => {
+                self.discard(discord, &grant, None).await;
+                return Err(error);
+            }
+        };
+
+        let (id, now_ms) = (user.id, self.clock.now_ms());
+        let sealed = self.grants.seal(id, &grant)?;
+        let keep = move |conn: &mut _| {
+            users::upsert(conn, &user, &mutual, now_ms)?;
+            grants::put(conn, id, &sealed, now_ms)
+        };
+        let session = self.tokens.issue_after(id, Kind::Bearer, keep).await?;
+        self.grants.remember(id, guilds.into()).await;
+        self.jwe.make(id, &session.token)
+    }
+
+    /// What has to be there, and be so, before Discord is asked.
+    fn check(&self, code: &str) -> Result<(&Arc<Discord>, Vec<Guild>), Error> {
         if code.is_empty() || code.len() > CODE_MAX_BYTES {
             return Err(Error::Unauthorized);
         }
@@ -150,42 +232,45 @@ impl Login {
         let bots = self.guilds.gateway().guilds().ok_or(Error::Unavailable(
             "the bot is not connected to Discord yet, try again",
         ))?;
+        Ok((discord, bots))
+    }
 
-        let grant = discord.exchange(code, callback, &pending.verifier).await?;
-        let read = async {
-            let account = discord.get_account(&grant).await?;
-            let guilds = discord.list_user_guilds(&grant).await?;
-            Ok::<_, Error>((account, guilds))
-        };
-        let read = read.await;
-        // Nothing more is read with the grant, whatever became of it.
-        if let Err(error) = discord.revoke(grant).await {
+    /// Gives a grant back. With it Discord forgets all that the user has granted us: where a grant
+    /// of theirs is kept, this one is given back with that.
+    async fn discard(&self, discord: &Discord, grant: &Grant, admitted: Option<&Admitted>) {
+        if let Some(admitted) = admitted
+            && matches!(self.grants.is_kept(admitted.user.id).await, Ok(true))
+        {
+            return;
+        }
+        if let Err(error) = discord.revoke(&grant.access).await {
             tracing::warn!(%error, "the grant of a login was not given back");
         }
-        let (account, guilds) = read?;
-
-        let mutual: Vec<GuildId> = guilds
-            .into_iter()
-            .filter(|id| bots.iter().any(|guild| guild.id == *id))
-            .collect();
-        if mutual.is_empty() {
-            return Err(STRANGER);
-        }
-        let (id, now_ms) = (account.id, self.clock.now_ms());
-        let user = User {
-            id,
-            username: account.username,
-            global_name: account.global_name,
-            discriminator: account.discriminator,
-            avatar: account.avatar,
-        };
-        self.db
-            .write(move |conn| users::upsert(conn, &user, &mutual, now_ms))
-            .await?;
-        let kind = match flow {
-            Flow::Token => Kind::Api,
-            Flow::Login => Kind::Session,
-        };
-        Ok((id, self.tokens.issue(id, kind).await?))
     }
+}
+
+/// Who has given a grant, if they share a guild with the bot.
+async fn admit(discord: &Discord, grant: &Grant, bots: &[Guild]) -> Result<Admitted, Error> {
+    let account = discord.get_account(&grant.access).await?;
+    let guilds = discord.list_user_guilds(&grant.access).await?;
+    let mutual: Vec<GuildId> = guilds
+        .iter()
+        .map(|guild| guild.id)
+        .filter(|id| bots.iter().any(|guild| guild.id == *id))
+        .collect();
+    if mutual.is_empty() {
+        return Err(STRANGER);
+    }
+    let user = User {
+        id: account.id,
+        username: account.username,
+        global_name: account.global_name,
+        discriminator: account.discriminator,
+        avatar: account.avatar,
+    };
+    Ok(Admitted {
+        user,
+        mutual,
+        guilds,
+    })
 }

@@ -17,8 +17,8 @@ use subtle::ConstantTimeEq;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::db::Db;
 use crate::db::tokens::{self, Hash, Kind, NewToken, Token};
+use crate::db::{AnyConnection, Db, QueryResult};
 use crate::error::Error;
 use crate::ids::UserId;
 
@@ -145,12 +145,26 @@ impl Tokens {
     /// # Errors
     /// The database's.
     pub async fn issue(&self, user: UserId, kind: Kind) -> Result<Issued, Error> {
+        self.issue_after(user, kind, |_| Ok(())).await
+    }
+
+    /// The same for a user who is put into the database by `first`; both or neither is done.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn issue_after(
+        &self,
+        user: UserId,
+        kind: Kind,
+        first: impl FnOnce(&mut AnyConnection) -> QueryResult<()> + Send + 'static,
+    ) -> Result<Issued, Error> {
         let (token, row) = self.draw(user, kind, String::new());
         let expires_ms = row.expires_ms;
-        let id = self
-            .db
-            .write(move |conn| tokens::insert(conn, &row))
-            .await?;
+        let insert = move |conn: &mut AnyConnection| {
+            first(conn)?;
+            tokens::insert(conn, &row)
+        };
+        let id = self.db.write(insert).await?;
         Ok(Issued {
             id,
             token,

@@ -43,12 +43,18 @@ impl Caller {
 /// A visitor of a page: the login of their cookies, if it is good. Costs no rate token.
 pub(super) struct Visitor {
     pub(super) session: Option<Identity>,
-    /// Whether there is an `Authorization` header, which alone decides then: it is no session.
-    pub(super) has_header: bool,
 }
 
-/// A request that one of our own pages has sent, or that no browser's cookies have authorised.
-pub(super) struct SameOrigin;
+/// Somebody who logs out: from the session of a Bearer header, for a rate token like any request
+/// with one; or from that of the cookies, if it still lives, on one of our own pages.
+pub(super) struct Leaver {
+    pub(super) session: Option<Identity>,
+    pub(super) by_cookie: bool,
+}
+
+/// Somebody who comes back from Discord without a cookie of ours: counted by address, as a
+/// stranger and as the start of a login.
+pub(super) struct Newcomer;
 
 /// Where the request comes from: the peer, or what a trusted proxy says about it.
 pub(super) struct Address(pub(super) IpAddr);
@@ -99,7 +105,7 @@ pub(super) async fn authenticate(
     let credential = if by_cookie {
         cookie_credential(request)
     } else {
-        basic_credential(request)
+        header_credential(app, request)
     };
     let address = address(app, request);
     let presented = presents_credential(request);
@@ -141,14 +147,41 @@ pub(super) async fn verify(
     verified
 }
 
-/// `Authorization: Basic base64(userid:token)`. Seed 004, Authentication I.
-fn basic_credential(request: &Request<'_>) -> Option<Credential> {
+/// What the only `Authorization` header presents.
+fn header_credential(app: &App, request: &Request<'_>) -> Option<Credential> {
+    if let Some(token) = bearer(request) {
+        return app.jwe.open(token)?.credential();
+    }
+    basic_credential(authorization(request, "basic")?)
+}
+
+/// What a client says of itself inside a live channel: an API token with its user's id, or a token
+/// of the Bearer header alone.
+pub(super) fn told_credential(app: &App, user_id: &str, token: &str) -> Option<Credential> {
+    if user_id.is_empty() {
+        return app.jwe.open(token)?.credential();
+    }
+    Credential::new(user_id.parse().ok()?, token, Kind::Api)
+}
+
+/// `Authorization: Bearer <JWE>`. Seed 002.
+pub(super) fn bearer<'r>(request: &'r Request<'_>) -> Option<&'r str> {
+    authorization(request, "bearer")
+}
+
+/// What stands behind a scheme in the header, if there is one header and it has this scheme.
+fn authorization<'r>(request: &'r Request<'_>, scheme: &str) -> Option<&'r str> {
     let mut values = request.headers().get("Authorization");
     let (Some(value), None) = (values.next(), values.next()) else {
         return None;
     };
-    let (scheme, encoded) = value.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") || encoded.len() > BASIC_MAX_BYTES {
+    let (presented, rest) = value.split_once(' ')?;
+    presented.eq_ignore_ascii_case(scheme).then_some(rest)
+}
+
+/// `Authorization: Basic base64(userid:token)`. Seed 004, Authentication I.
+fn basic_credential(encoded: &str) -> Option<Credential> {
+    if encoded.len() > BASIC_MAX_BYTES {
         return None;
     }
     let decoded = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
@@ -208,11 +241,43 @@ pub(super) fn check_page(app: &App, request: &Request<'_>) -> Result<(), Error> 
 }
 
 #[rocket::async_trait]
-impl<'r> FromRequest<'r> for SameOrigin {
+impl<'r> FromRequest<'r> for Leaver {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-        match app(request).and_then(|app| check_origin(app, request)) {
+        match leave(request).await {
+            Ok(leaver) => Outcome::Success(leaver),
+            Err(error) => fail(request, error),
+        }
+    }
+}
+
+async fn leave(request: &Request<'_>) -> Result<Leaver, Error> {
+    let by_cookie = !request.headers().contains("Authorization");
+    let session = if by_cookie {
+        check_origin(app(request)?, request)?;
+        visit(request).await?.session
+    } else {
+        // An API token is no session.
+        bearer(request).ok_or(Error::Unauthorized)?;
+        Some(charge(request).await?)
+    };
+    Ok(Leaver { session, by_cookie })
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Newcomer {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        let charged = app(request).and_then(|app| {
+            let address = address(app, request);
+            let limits = &app.limits;
+            let charged = limits.charge_stranger(address);
+            let charged = charged.and_then(|()| limits.charge_oauth(address));
+            charged.map_err(|refused| Error::Limited(refused.0))
+        });
+        match charged {
             Ok(()) => Outcome::Success(Self),
             Err(error) => fail(request, error),
         }
@@ -251,10 +316,7 @@ async fn visit(request: &Request<'_>) -> Result<Visitor, Error> {
             budget: None,
         });
     }
-    Ok(Visitor {
-        session,
-        has_header,
-    })
+    Ok(Visitor { session })
 }
 
 #[rocket::async_trait]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::answer::{Done, Json};
-use super::guards::{Address, AppState, SameOrigin, Visitor};
+use super::guards::{Address, AppState, Leaver};
 use super::openapi::Instant;
 use super::query::find;
 use crate::app::App;
@@ -175,13 +175,14 @@ pub(super) async fn finish_login(
     Ok(NoStore::new(Redirect::temporary("/")))
 }
 
-/// `POST /logout`: ends the session on the server and takes the cookies back. A session that has
-/// ended already is no error.
+/// `POST /logout`: ends the session on the server, that of a Bearer header or that of the cookies,
+/// which are taken back. With a user's last Bearer session what Discord has granted for it is given
+/// back. Cookies of a session that has ended already are no error.
 #[utoipa::path(
     post,
     path = "/logout",
     tag = "login",
-    security((), ("token" = [], "userid" = [])),
+    security((), ("token" = [], "userid" = []), ("bearer" = [])),
     responses(
         (
             status = 200,
@@ -193,20 +194,27 @@ pub(super) async fn finish_login(
 #[post("/logout")]
 pub(super) async fn logout(
     app: &AppState,
-    _same_origin: SameOrigin,
-    visitor: Visitor,
+    leaver: Leaver,
     jar: &CookieJar<'_>,
 ) -> Result<Json<Done>, Error> {
-    if visitor.has_header {
-        return Err(Error::Unauthorized);
-    }
-    if let Some(session) = visitor.session {
+    if let Some(session) = leaver.session {
         app.tokens.revoke(session.user, session.token_id).await?;
+        give_back(app, session.user).await;
     }
-    for name in ["token", "userid"] {
-        jar.remove(Cookie::build(name).path("/"));
+    if leaver.by_cookie {
+        for name in ["token", "userid"] {
+            jar.remove(Cookie::build(name).path("/"));
+        }
     }
     Ok(Json(Done {}))
+}
+
+/// Gives back what was granted for a session that has ended, unless another one needs it. What
+/// fails is tried again later.
+pub(super) async fn give_back(app: &App, user: UserId) {
+    if let Err(error) = app.grants.give_back(user).await {
+        tracing::warn!(?error, "a grant was not given back, trying again");
+    }
 }
 
 fn start(app: &App, flow: Flow, address: &Address, jar: &CookieJar<'_>) -> Result<Redirect, Error> {
@@ -315,7 +323,7 @@ pub(super) struct NoStore<R> {
 }
 
 impl<R> NoStore<R> {
-    fn new(inner: R) -> Self {
+    pub(super) fn new(inner: R) -> Self {
         Self {
             inner,
             cache_control: Header::new("Cache-Control", "no-store"),

@@ -6,6 +6,7 @@
 
 mod admin;
 mod answer;
+mod auth;
 mod error;
 mod fairings;
 mod fallback;
@@ -27,6 +28,7 @@ mod plays;
 mod query;
 mod sounds;
 mod tokens;
+mod users;
 
 use std::sync::Arc;
 
@@ -54,6 +56,10 @@ pub fn rocket(app: Arc<App>) -> Rocket<Build> {
                 login::start_login,
                 login::finish_login,
                 login::logout,
+                auth::exchange_code,
+                auth::renew_token,
+                users::get_me,
+                users::list_my_guilds,
                 sounds::list_sounds,
                 library::list_library,
                 library::get_sound,

@@ -7,6 +7,7 @@ use utoipa::openapi::Object;
 
 use super::answer::{Done, Json, List, Page};
 use super::guards::{AppState, Body, Caller};
+use super::login::give_back;
 use super::openapi::{Instant, Number, NumberPath, one_of};
 use crate::clock::rfc3339;
 use crate::db::tokens::{Kind, Token};
@@ -54,10 +55,11 @@ pub(super) struct TokenEntry {
 }
 
 fn kinds() -> Object {
-    one_of(["session", "api"])
+    one_of(["session", "api", "bearer"])
 }
 
-/// Makes a named API token. For login sessions: a token cannot make another.
+/// Makes a named API token. For logins of our own page: a token cannot make another that outlives
+/// it.
 #[utoipa::path(
     post,
     path = "/api/tokens",
@@ -143,11 +145,12 @@ pub(super) async fn revoke_token(
     if !may_touch(&caller, id) || !app.tokens.revoke(caller.user(), id).await? {
         return Err(UNKNOWN);
     }
+    give_back(app, caller.user()).await;
     Ok(Json(Done {}))
 }
 
 fn may_touch(caller: &Caller, id: i64) -> bool {
-    caller.0.kind == Kind::Session || caller.0.token_id == id
+    caller.0.kind != Kind::Api || caller.0.token_id == id
 }
 
 fn entry(token: Token, caller: &Caller) -> TokenEntry {
@@ -156,6 +159,7 @@ fn entry(token: Token, caller: &Caller) -> TokenEntry {
         kind: match token.kind() {
             Kind::Session => "session",
             Kind::Api => "api",
+            Kind::Bearer => "bearer",
         },
         created: rfc3339(token.created_ms),
         last_used: rfc3339(token.used_ms),

@@ -174,9 +174,11 @@ async fn a_server_ends_in_order_when_it_is_told_to() {
         assert!(Instant::now() < until, "it starts in time");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let key = folder.path().join("data/keys/cookies");
-    let mode = std::os::unix::fs::PermissionsExt::mode(&key.metadata().unwrap().permissions());
-    assert_eq!(mode & 0o777, 0o600);
+    for name in ["cookies", "grants", "jwe"] {
+        let key = folder.path().join("data/keys").join(name);
+        let mode = std::os::unix::fs::PermissionsExt::mode(&key.metadata().unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
 
     // Live channels are files.
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.id())).unwrap();

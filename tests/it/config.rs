@@ -79,6 +79,10 @@ fn every_fault_is_told_at_once_and_no_secret_with_it() {
         ("YURI_DISCORD__CLIENT_ID", "yuri"),
         ("YURI_DISCORD__CLIENT_SECRET_FILE", "/nowhere/secret"),
         ("YURI_DISCORD__TOKEN", "hunter2"),
+        ("YURI_AUTH__CALLBACK_URIS", "https://a.test/#x"),
+        ("YURI_AUTH__JWE_KEY", "hunter2hunter2"),
+        ("YURI_AUTH__GRANT_KEY", "hunter2"),
+        ("YURI_AUTH__OLD_GRANT_KEYS", "aHVudGVyMg==, hunter2"),
     ];
     let faults = load(dir.path(), &environment).unwrap_err();
     let told = faults
@@ -98,6 +102,10 @@ fn every_fault_is_told_at_once_and_no_secret_with_it() {
       admins (from YURI_ADMINS): `1, ada` is not a list of Discord user ids
       discord.bot_token (from YURI_DISCORD__BOT_TOKEN): the value has characters that no such secret has
       discord.client_id (from YURI_DISCORD__CLIENT_ID): `yuri` is not an application id
+      auth.callback_uris (from YURI_AUTH__CALLBACK_URIS): `https://a.test/#x` is not a list of addresses of pages
+      auth.jwe_key (from YURI_AUTH__JWE_KEY): the value is not 32 bytes in base64 (openssl rand -base64 32)
+      auth.grant_key (from YURI_AUTH__GRANT_KEY): the value is not 32 bytes in base64 (openssl rand -base64 32)
+      auth.old_grant_keys (from YURI_AUTH__OLD_GRANT_KEYS): the value is not 32 bytes in base64 (openssl rand -base64 32)
       limits.burst (from YURI_LIMITS__BURST): `0` is not a number from 1 to 1000000
       limits.refill_ms (from YURI_LIMITS__REFILL_MS): `0` is not a number from 1 to 3600000
       limits.page_max (from YURI_LIMITS__PAGE_MAX): `-1` is not a number from 1 to 1000000

@@ -18,6 +18,7 @@ use tokio_tungstenite::tungstenite::Message;
 use yuri::config::DatabaseUrl;
 use yuri::db::{Db, logs};
 
+use crate::support::dashboard;
 use crate::support::stream::Stream;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -25,6 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const ACCESS: &str = "canary0access0token";
 const VOICE: &str = "canary0voice0token";
 const SESSION: &str = "canary0gateway0session";
+const REFRESH: &str = "canary0refresh0token";
 /// What a stranger presents.
 const WRONG: &str = "canary0wrong0token0000000000000000000000000000000000000000000000";
 
@@ -58,6 +60,7 @@ impl Program {
             .env("YURI_APP_LOG__LEVEL", "info")
             .env("YURI_ADMINS", sim.user_id("ada").unwrap().to_string())
             .env("YURI_LIMITS__BURST", "100")
+            .env("YURI_AUTH__CALLBACK_URIS", dashboard::CALLBACK)
             .env("YURI_DISCORD__API_URL", sim.api_url())
             .env("YURI_DISCORD__CONNECT_TO", sim.https_addr().to_string())
             .env("YURI_DISCORD__BOT_TOKEN", application.bot_token)
@@ -245,6 +248,46 @@ impl Story {
         assert!(status(browser().get(stray)).await >= 400);
     }
 
+    /// A login on another site's page, to its end; and a token that nobody has made.
+    async fn use_dashboard(&mut self) {
+        let refresh = Effect::Set {
+            pointer: "/refresh_token".to_owned(),
+            value: json!(REFRESH),
+        };
+        let answer = Point::Answer(Requests::to("/oauth2/token"));
+        let known = Fault::on(answer, refresh).times(1);
+        self.sim.fault(known).unwrap();
+        let page = dashboard::page(&self.sim, "ada", "identify guilds");
+        let approved = browser().get(page).send().await.unwrap();
+        let code = dashboard::code(&header(&approved, "location"));
+        let ask = |method, path: &str| browser().request(method, format!("{}{path}", self.web));
+        let callback = ask(Method::POST, "/api/auth/callback").json(&dashboard::body(&code));
+        let answer: Value = callback.send().await.unwrap().json().await.unwrap();
+        let mut token = answer["token"].as_str().unwrap().to_owned();
+        let mut secrets = vec![("a code", code), ("a JWE", token.clone())];
+        let renewed = ask(Method::POST, "/api/auth/refresh").bearer_auth(&token);
+        let renewed: Value = renewed.send().await.unwrap().json().await.unwrap();
+        renewed["token"].as_str().unwrap().clone_into(&mut token);
+        secrets.push(("a renewed JWE", token.clone()));
+        let damaged = format!("{token}x");
+        for path in ["/api/users/@me", "/api/users/@me/guilds"] {
+            assert_eq!(
+                status(ask(Method::GET, path).bearer_auth(&token)).await,
+                200
+            );
+            let wrong = ask(Method::GET, path).bearer_auth(&damaged);
+            assert_eq!(status(wrong).await, 401);
+        }
+        // Discord knows no such grant any more when it is given back.
+        self.sim.withdraw_consent(self.sim.user_id("ada").unwrap());
+        let logout = ask(Method::POST, "/logout").bearer_auth(&token);
+        assert_eq!(status(logout).await, 200);
+        for (what, secret) in secrets {
+            self.secrets.add(what, &secret);
+        }
+        self.secrets.add("a verifier", dashboard::VERIFIER);
+    }
+
     /// Live channels, with the token and without a good one.
     async fn open_sockets(&mut self) {
         let ws = self.web.replace("http", "ws");
@@ -334,13 +377,17 @@ async fn none_is_logged_whatever_happens() {
     secrets.add("a voice token", VOICE);
     secrets.add("a gateway session", SESSION);
     secrets.add("a wrong token", WRONG);
-    let key = program.folder.path().join("data/keys/cookies");
-    let key = std::fs::read_to_string(key).unwrap();
-    secrets.add("the key of the cookies", key.trim());
+    secrets.add("a refresh token", REFRESH);
+    for name in ["cookies", "jwe", "grants"] {
+        let key = program.folder.path().join("data/keys").join(name);
+        let key = std::fs::read_to_string(key).unwrap();
+        secrets.add(&format!("the key {name}"), key.trim());
+    }
 
     let mut story = Story::begin(sim, program.web.clone(), secrets).await;
     let mut stream = Stream::greeted(story.signed(Method::GET, "/events")).await;
     story.log_in_badly().await;
+    story.use_dashboard().await;
     story.open_sockets().await;
     story.ask().await;
     story.use_commands().await;

@@ -22,8 +22,8 @@ pub(super) use page::*;
 pub(super) use schemas::{Binary, GuildPath, Instant, Number, NumberPath, one_of, one_of_or_null};
 
 use super::{
-    admin, error, fast_trigger, favourites, guild, health, library, live, login, media, page as ui,
-    player, plays, sounds, tokens,
+    admin, auth, error, fast_trigger, favourites, guild, health, library, live, login, media,
+    page as ui, player, plays, sounds, tokens, users,
 };
 use crate::error::Error;
 use rules::Rules;
@@ -35,10 +35,11 @@ use rules::Rules;
         description = "A Discord sound bot. Failures have one form, `Error`; a method that a path \
             does not have is 405, and `Allow` names those it has; a path that is not here is 404."
     ),
-    security(("basic" = []), ("token" = [], "userid" = [])),
+    security(("basic" = []), ("token" = [], "userid" = []), ("bearer" = [])),
     tags(
         (name = "login", description = "With Discord, for tokens and sessions."),
         (name = "tokens", description = "The caller's API tokens and sessions."),
+        (name = "users", description = "The caller."),
         (name = "plays", description = "What was played."),
         (name = "sounds", description = "The library: the operator's sounds and each guild's own."),
         (name = "player", description = "A guild's player."),
@@ -57,6 +58,10 @@ use rules::Rules;
         login::start_login,
         login::finish_login,
         login::logout,
+        auth::exchange_code,
+        auth::renew_token,
+        users::get_me,
+        users::list_my_guilds,
         tokens::create_token,
         tokens::list_tokens,
         tokens::revoke_token,

@@ -345,8 +345,14 @@ fn add_schemes(components: &mut Components) {
     let cookie = |name, what| {
         SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::with_description(name, what)))
     };
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWE")
+        .description(Some("A token for an hour, from `POST /api/auth/callback`."))
+        .build();
     let schemes = [
         ("basic", SecurityScheme::Http(basic)),
+        ("bearer", SecurityScheme::Http(bearer)),
         (
             "token",
             cookie("token", "The session's token, from `/login`."),

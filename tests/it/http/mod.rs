@@ -3,7 +3,9 @@
 mod address;
 mod admin;
 mod app_log;
+mod auth;
 mod bad_input;
+mod bearer;
 mod events;
 mod favourites;
 mod guild;
@@ -22,3 +24,4 @@ mod socket;
 mod socketio;
 mod sounds;
 mod tokens;
+mod users;

@@ -3,6 +3,7 @@
 
 pub mod browser;
 pub mod child;
+pub mod dashboard;
 pub mod house;
 pub mod node;
 pub mod socket;
@@ -40,6 +41,9 @@ pub const SITE: &str = "http://yuri.test";
 /// 2019-04-06T18:48:02Z, the first instant of the API document's examples.
 pub const START_MS: i64 = 1_554_576_482_000;
 
+/// Discord wants so long between two sessions of a bot.
+const BETWEEN_SESSIONS: Duration = Duration::from_secs(5);
+
 /// A server to be started.
 pub struct Setup {
     settings: Vec<(String, String)>,
@@ -58,6 +62,7 @@ pub struct Server {
     running: Option<Running>,
     shutdown: Shutdown,
     launched: JoinHandle<()>,
+    settings: Vec<(String, String)>,
     folder: TempDir,
 }
 
@@ -143,30 +148,41 @@ impl Setup {
         } else {
             None
         };
-        let config = Config::load(self.folder.path(), self.settings).unwrap();
-        let worker = Path::new(env!("CARGO_BIN_EXE_yuri")).to_owned();
-        let (recorder, records) = telemetry::recorder(config.log.kept, clock.clone());
-        let app = App::build(config, clock.clone(), worker, records).unwrap();
-        let running = app.start();
-        let (address, shutdown, launched) = launch(Arc::clone(&app)).await;
-        let server = Server {
-            app,
-            clock,
-            address,
-            recorder: Dispatch::new(registry().with(recorder.into_layer())),
-            sim,
-            running: Some(running),
-            shutdown,
-            launched,
-            folder: self.folder,
-        };
-        if server.sim.is_some() {
-            server
-                .until(|app| app.guilds.gateway().guilds().is_some())
-                .await;
-        }
-        server
+        boot(self.settings, self.folder, sim, clock).await
     }
+}
+
+/// Starts the server itself and waits until it is ready.
+async fn boot(
+    settings: Vec<(String, String)>,
+    folder: TempDir,
+    sim: Option<Sim>,
+    clock: Clock,
+) -> Server {
+    let config = Config::load(folder.path(), settings.clone()).unwrap();
+    let worker = Path::new(env!("CARGO_BIN_EXE_yuri")).to_owned();
+    let (recorder, records) = telemetry::recorder(config.log.kept, clock.clone());
+    let app = App::build(config, clock.clone(), worker, records).unwrap();
+    let running = app.start();
+    let (address, shutdown, launched) = launch(Arc::clone(&app)).await;
+    let server = Server {
+        app,
+        clock,
+        address,
+        recorder: Dispatch::new(registry().with(recorder.into_layer())),
+        sim,
+        running: Some(running),
+        shutdown,
+        launched,
+        settings,
+        folder,
+    };
+    if server.sim.is_some() {
+        server
+            .until(|app| app.guilds.gateway().guilds().is_some())
+            .await;
+    }
+    server
 }
 
 async fn launch(app: Arc<App>) -> (SocketAddr, Shutdown, JoinHandle<()>) {
@@ -303,15 +319,42 @@ impl Server {
     }
 
     /// Stops the server; its data folder stays until the returned value is dropped.
-    pub async fn stop(mut self) -> TempDir {
+    pub async fn stop(self) -> TempDir {
+        let (folder, sim, _) = self.halt().await;
+        if let Some(sim) = sim {
+            sim.shutdown().await;
+        }
+        folder
+    }
+
+    /// Stops the server and starts it anew with other settings; Discord goes on. Five seconds
+    /// pass.
+    pub async fn restart(self, changes: &[(&str, &str)]) -> Self {
+        let clock = self.clock.clone();
+        let (folder, sim, mut settings) = self.halt().await;
+        let changes = changes
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        settings.extend(changes);
+        clock.advance(BETWEEN_SESSIONS);
+        if let Some(sim) = &sim {
+            sim.advance_clock(BETWEEN_SESSIONS);
+        }
+        boot(settings, folder, sim, clock).await
+    }
+
+    async fn halt(mut self) -> (TempDir, Option<Sim>, Vec<(String, String)>) {
         self.shutdown.clone().notify();
         (&mut self.launched).await.unwrap();
         self.running.take().unwrap().stop().await;
-        if let Some(sim) = self.sim.take() {
-            sim.shutdown().await;
-        }
         let lock = self.folder.path().join("data/yuri.sqlite3.lock");
-        let Self { app, folder, .. } = self;
+        let Self {
+            app,
+            folder,
+            sim,
+            settings,
+            ..
+        } = self;
         drop(app);
         // In a process of its own the database would be free now. In this one the last tasks of
         // the Discord client may hold the player for another moment.
@@ -321,7 +364,7 @@ impl Server {
             }
         });
         freed.await.expect("the database is let go of");
-        folder
+        (folder, sim, settings)
     }
 }
 

@@ -53,6 +53,7 @@ pub(super) struct Open<'a> {
 /// What a client may say who it is with: `auth` of its options.
 #[derive(Deserialize)]
 pub(super) struct Auth {
+    #[serde(default)]
     pub(super) user_id: String,
     pub(super) token: String,
 }

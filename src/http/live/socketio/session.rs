@@ -12,11 +12,10 @@ use tokio::sync::mpsc;
 
 use super::packet::{self, Auth, Packet};
 use crate::app::App;
-use crate::db::tokens::Kind;
 use crate::domain::events::{End, Event, Feed, News, Scope};
-use crate::domain::tokens::{Credential, random_text};
+use crate::domain::tokens::random_text;
 use crate::error::Error;
-use crate::http::guards::verify;
+use crate::http::guards::{told_credential, verify};
 use crate::http::live::focus::focus;
 use crate::http::live::guard::Subscriber;
 use crate::http::live::wire::describe;
@@ -207,8 +206,7 @@ impl Talk {
             (known.user, known.credential)
         } else {
             let auth: Auth = serde_json::from_value(auth).map_err(|_| Error::Unauthorized)?;
-            let user = auth.user_id.parse().ok();
-            let credential = user.and_then(|user| Credential::new(user, &auth.token, Kind::Api));
+            let credential = told_credential(&self.app, &auth.user_id, &auth.token);
             let identity = verify(&self.app, self.address, credential.as_ref(), true).await?;
             (identity.user, credential.ok_or(Error::Unauthorized)?)
         };

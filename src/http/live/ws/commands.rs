@@ -29,6 +29,7 @@ pub(super) struct Message {
 /// What a client logs in with.
 #[derive(Deserialize)]
 pub(super) struct Init {
+    #[serde(default)]
     pub(super) user_id: String,
     pub(super) token: String,
 }

@@ -16,11 +16,10 @@ use tokio::task::JoinHandle;
 use super::guard::{SocketCaller, Upgrade};
 use super::socket::{Closing, Socket, config};
 use crate::app::App;
-use crate::db::tokens::Kind;
 use crate::domain::events::{Feed, News, Scope};
 use crate::domain::tokens::Credential;
 use crate::error::Error;
-use crate::http::guards::{AppState, verify};
+use crate::http::guards::{AppState, told_credential, verify};
 use crate::ids::UserId;
 use commands::{Command, Fault, Init, Message};
 use events::{Hello, VoiceState, describe, write};
@@ -228,8 +227,7 @@ impl Session {
 }
 
 async fn verify_init(app: &App, address: IpAddr, init: &Init) -> Result<Login, Error> {
-    let user = init.user_id.parse().ok();
-    let credential = user.and_then(|user| Credential::new(user, &init.token, Kind::Api));
+    let credential = told_credential(app, &init.user_id, &init.token);
     let identity = verify(app, address, credential.as_ref(), true).await?;
     let credential = credential.ok_or(Error::Unauthorized)?;
     login(app, identity.user, credential)
