@@ -34,12 +34,19 @@ pub enum Error {
     /// Too many requests; the next one is admitted after this long (429).
     #[error("rate limit exceed")]
     Limited(Duration),
+    /// Discord takes nothing more of this kind for now; it does after this long (429). The caller's
+    /// own limit is another matter.
+    #[error("discord limits this server now, try again")]
+    UpstreamLimited(Duration),
     /// Discord refused or answered nonsense (502).
     #[error("{0}")]
     Upstream(&'static str, #[source] Option<Cause>),
     /// A part that is needed is not there now (503).
     #[error("{0}")]
     Unavailable(&'static str),
+    /// Discord has failed or refused too often and is not asked anything for this long (503).
+    #[error("discord is not asked anything for the moment, try again")]
+    UpstreamPaused(Duration),
     /// Discord did not answer in time (504).
     #[error("{0}")]
     UpstreamTimeout(&'static str),

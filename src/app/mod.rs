@@ -18,6 +18,7 @@ use crate::bot::{self, Bot};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, OpenError};
+use crate::discord::rest::Rest;
 use crate::discord::{self, Discord};
 use crate::domain::app_log::AppLog;
 use crate::domain::events::{Audience, Events, Feeds};
@@ -143,8 +144,8 @@ impl App {
             None => keys::cookie_key(&config.data_dir).map_err(data_dir)?,
         };
         let db = Db::open(&config.database)?;
-        let discord = Discord::new(&config.discord).map_err(BuildError::Discord)?;
-        let discord = discord.map(Arc::new);
+        let rest = Rest::open(&config.discord, clock.clone()).map_err(BuildError::Discord)?;
+        let discord = Discord::new(&config.discord, Arc::new(rest)).map(Arc::new);
         let limits = Limits::new(&config.limits, config.uploads.per_hour, &clock);
         let limits = Arc::new(limits);
         let collection = Collection::open(&config, &db, &clock, worker, &limits, discord.clone());

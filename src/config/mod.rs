@@ -112,6 +112,9 @@ pub struct Discord {
     pub client_secret: Option<Secret>,
     /// Wait between a fresh join and the first sound.
     pub voice_settle: Duration,
+    /// Requests that Discord answers with 401, 403 or 429 in ten minutes after which it is not asked
+    /// anything more; at 10 000 it bans the address.
+    pub invalid_requests_max: u32,
     /// What messages may begin with in place of a mention, 1 to 10 characters without white
     /// space. The application needs Discord's privileged Message Content Intent then.
     pub message_prefix: Option<String>,
@@ -437,6 +440,10 @@ fn read_discord(source: &mut Source) -> Discord {
             _ => Err("is not 1 to 10 characters without white space"),
         }),
         voice_settle: Duration::from_millis(source.number("discord.voice_settle_ms", 0, 10_000)),
+        invalid_requests_max: source
+            .number("discord.invalid_requests_max", 10, 9_000)
+            .try_into()
+            .unwrap_or(u32::MAX),
     }
 }
 

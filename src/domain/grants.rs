@@ -303,6 +303,8 @@ fn again(error: &Error) -> Error {
     match error {
         Error::Upstream(text, _) => Error::Upstream(text, cause()),
         Error::UpstreamTimeout(text) => Error::UpstreamTimeout(text),
+        Error::UpstreamLimited(wait) => Error::UpstreamLimited(*wait),
+        Error::UpstreamPaused(wait) => Error::UpstreamPaused(*wait),
         Error::Unavailable(text) => Error::Unavailable(text),
         Error::Limited(wait) => Error::Limited(*wait),
         Error::StorageFull => Error::StorageFull,

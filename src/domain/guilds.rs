@@ -9,7 +9,7 @@ use moka::future::Cache;
 use crate::clock::Clock;
 use crate::db::{Db, users};
 use crate::discord::Discord;
-use crate::discord::rest::Member;
+use crate::discord::rest::{Member, Urgency};
 use crate::error::Error;
 use crate::ids::{ChannelId, GuildId, RoleId, UserId};
 
@@ -257,6 +257,12 @@ impl Guilds {
         &*self.gateway
     }
 
+    /// Whether Discord has refused the bot's token: nothing about members is known any more.
+    pub fn is_token_refused(&self) -> bool {
+        let discord = self.discord.as_ref();
+        discord.is_some_and(|discord| discord.is_token_refused())
+    }
+
     /// Passes when `user` is a member of `guild` and the bot is too, as known for at most 60 s.
     ///
     /// # Errors
@@ -281,7 +287,7 @@ impl Guilds {
             return seen.member.ok_or(Error::NOT_A_MEMBER);
         }
         if self.discord.is_some() {
-            self.read_member(guild, user).await
+            self.read_member(guild, user, Urgency::Background).await
         } else {
             self.read_last_login(guild, user).await
         }
@@ -293,7 +299,7 @@ impl Guilds {
     /// As [`check_member`](Self::check_member).
     pub async fn get_member(&self, guild: GuildId, user: UserId) -> Result<Member, Error> {
         self.check_bot(guild)?;
-        self.read_member(guild, user).await
+        self.read_member(guild, user, Urgency::Interactive).await
     }
 
     /// Passes when `user` manages `guild` now; returns what is known of the guild.
@@ -377,9 +383,14 @@ impl Guilds {
         Err(Error::NOT_A_MEMBER)
     }
 
-    async fn read_member(&self, guild: GuildId, user: UserId) -> Result<Member, Error> {
+    async fn read_member(
+        &self,
+        guild: GuildId,
+        user: UserId,
+        urgency: Urgency,
+    ) -> Result<Member, Error> {
         let discord = self.discord.as_ref().ok_or(Error::NOT_A_MEMBER)?;
-        let member = discord.find_member(guild, user).await?;
+        let member = discord.find_member(guild, user, urgency).await?;
         self.remember(guild, user, member).await
     }
 

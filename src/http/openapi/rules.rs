@@ -39,7 +39,7 @@ const SHARED: [(&str, &str, &str); 11] = [
     (
         "429",
         "Limited",
-        "Too many requests; the next one is admitted after `Retry-After`",
+        "Too many requests; the next one is admitted after `Retry-After`. With `retry_after` in `error` it is Discord that limits this server",
     ),
     (
         "500",
@@ -50,7 +50,7 @@ const SHARED: [(&str, &str, &str); 11] = [
     (
         "503",
         "Unavailable",
-        "The database or the bot is not there now, or Discord limits this server",
+        "The database or the bot is not there now, or Discord is out of order and not asked for the moment",
     ),
     ("504", "Silent", "Discord did not answer in time"),
     ("507", "DiskFull", "The server's disk is full"),
