@@ -62,6 +62,38 @@ impl Error {
     pub const NOT_IN_VOICE: Self =
         Self::Forbidden("you need to be in a voice channel to perform this command");
 
+    /// The bot itself lacks a right in a channel.
+    pub const BOT_MAY_NOT_WRITE: Self = Self::Forbidden(
+        "the bot may not write in this channel, give it View Channel and Send Messages there",
+    );
+    /// The same of reading.
+    pub const BOT_MAY_NOT_READ: Self = Self::Forbidden(
+        "the bot may not read this channel, give it View Channel and Read Message History there",
+    );
+    /// There is no such channel, or none that the caller may know of.
+    pub const NO_CHANNEL: Self = Self::NotFound("there is no such channel");
+
+    /// The same for another who has waited for the same thing; the cause is kept in words.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        let words = |cause: &Cause| Cause::from(cause.to_string());
+        match self {
+            Self::Invalid(text) => Self::Invalid(text),
+            Self::Unauthorized => Self::Unauthorized,
+            Self::Forbidden(text) => Self::Forbidden(text),
+            Self::NotFound(text) => Self::NotFound(text),
+            Self::Conflict(text) => Self::Conflict(text.clone()),
+            Self::TooLarge(text) => Self::TooLarge(text.clone()),
+            Self::Unsupported(text) => Self::Unsupported(text.clone()),
+            Self::Limited(wait) => Self::Limited(*wait),
+            Self::Upstream(text, cause) => Self::Upstream(text, cause.as_ref().map(words)),
+            Self::Unavailable(text) => Self::Unavailable(text),
+            Self::UpstreamTimeout(text) => Self::UpstreamTimeout(text),
+            Self::StorageFull => Self::StorageFull,
+            Self::Internal(cause) => Self::Internal(words(cause)),
+        }
+    }
+
     /// A fault of ours, with the cause for the log.
     pub fn internal(cause: impl Into<Cause>) -> Self {
         Self::Internal(cause.into())

@@ -23,6 +23,7 @@ use crate::domain::app_log::AppLog;
 use crate::domain::events::{Audience, Events, Feeds};
 use crate::domain::favourites::Favourites;
 use crate::domain::grants::Grants;
+use crate::domain::guild_data::GuildData;
 use crate::domain::guilds::{Gateway, Guilds, Offline};
 use crate::domain::ingest::Ingest;
 use crate::domain::jwe::Jwe;
@@ -84,6 +85,8 @@ pub struct App {
     pub ingest: Arc<Ingest>,
     /// Whose guild it is.
     pub guilds: Arc<Guilds>,
+    /// What dashboards see of them.
+    pub guild_data: Arc<GuildData>,
     /// What callers may ask for.
     pub limits: Arc<Limits>,
     /// Sessions and API tokens.
@@ -170,12 +173,9 @@ impl App {
             None => (Arc::new(Offline), Arc::new(Mute)),
         };
 
-        let guilds = Arc::new(Guilds::new(
-            gateway,
-            discord.clone(),
-            db.clone(),
-            clock.clone(),
-        ));
+        let guilds = Guilds::new(gateway, discord.clone(), db.clone(), clock.clone());
+        let guilds = Arc::new(guilds);
+        let guild_data = guild_data(&config, discord.as_ref(), &guilds, &clock);
         let tokens = Arc::new(Tokens::new(db.clone(), clock.clone()));
         let play_log = PlayLog::start(db.clone());
         let entrance = Entrance::open(&config, discord.as_ref(), &guilds, &tokens, &db, &clock);
@@ -216,6 +216,7 @@ impl App {
             library,
             ingest,
             guilds,
+            guild_data,
             limits,
             tokens,
             login,
@@ -255,6 +256,7 @@ impl App {
             suggestions: Arc::clone(&self.suggestions),
             uploads: Arc::clone(&self.uploads),
             labels: Arc::clone(&self.labels),
+            guild_data: Arc::clone(&self.guild_data),
             soundboard: Arc::clone(&self.soundboard),
             limits: Arc::clone(&self.limits),
             db: self.db.clone(),
@@ -354,6 +356,20 @@ fn build_bot(
         clock.clone(),
     );
     Ok(Some(Arc::new(bot)))
+}
+
+fn guild_data(
+    config: &Config,
+    discord: Option<&Arc<Discord>>,
+    guilds: &Arc<Guilds>,
+    clock: &Clock,
+) -> Arc<GuildData> {
+    Arc::new(GuildData::new(
+        Arc::clone(guilds),
+        discord.cloned(),
+        config.discord.members_intent,
+        clock.clone(),
+    ))
 }
 
 /// The sounds and what is known of them.

@@ -9,16 +9,20 @@ use serenity::async_trait;
 use serenity::client::{Context, EventHandler};
 use serenity::http::Http;
 use serenity::model::application::Command;
-use serenity::model::event::ResumedEvent;
+use serenity::model::channel::{GuildChannel, Message};
+use serenity::model::event::{GuildMemberUpdateEvent, ResumedEvent};
 use serenity::model::gateway::Ready;
-use serenity::model::guild::{Guild, PartialGuild, UnavailableGuild};
-use serenity::model::id::GuildId;
+use serenity::model::guild::{Guild, Member, PartialGuild, Role, UnavailableGuild};
+use serenity::model::id::{GuildId, RoleId, UserId};
+use serenity::model::user::User;
 use serenity::model::voice::VoiceState;
 use tokio::time::sleep;
 
 use super::commands;
-use super::directory::{Directory, describe, discriminator, from_discord};
+use super::describe::{describe_rights, discriminator};
+use super::directory::{Directory, from_discord};
 use crate::discord::user_tag;
+use crate::domain::guild_data::{GuildData, Part};
 use crate::domain::occasions::{Occasions, Seat, VoiceChange};
 use crate::domain::player::Player;
 use crate::ids;
@@ -38,6 +42,7 @@ pub(super) struct Events {
     directory: Arc<Directory>,
     player: Arc<Player>,
     occasions: Arc<Occasions>,
+    guild_data: Arc<GuildData>,
     /// Whether this process has registered the commands, or is about to.
     has_registered: Arc<AtomicBool>,
 }
@@ -47,13 +52,28 @@ impl Events {
         directory: Arc<Directory>,
         player: Arc<Player>,
         occasions: Arc<Occasions>,
+        guild_data: Arc<GuildData>,
         has_registered: Arc<AtomicBool>,
     ) -> Self {
         Self {
             directory,
             player,
             occasions,
+            guild_data,
             has_registered,
+        }
+    }
+
+    fn changed(&self, guild: GuildId, part: Part) {
+        if let Some(guild) = from_discord(guild) {
+            self.guild_data.forget(guild, part);
+        }
+    }
+
+    fn member_changed(&self, guild: GuildId, user: UserId) {
+        let user = ids::UserId::try_from(user.get());
+        if let Some((guild, user)) = from_discord(guild).zip(user.ok()) {
+            self.guild_data.forget_member(guild, user);
         }
     }
 }
@@ -65,6 +85,8 @@ impl EventHandler for Events {
         tracing::info!(bot.name = %ready.user.name, guilds = ready.guilds.len(), "connected");
         self.directory
             .connected(&ctx.cache, &ready.user, &ready.guilds);
+        // A new session tells nothing of what was before it.
+        self.guild_data.forget_all();
         self.directory.set_connected(true);
         if !self.has_registered.swap(true, Ordering::AcqRel) {
             let has_registered = Arc::clone(&self.has_registered);
@@ -87,12 +109,72 @@ impl EventHandler for Events {
 
     async fn guild_create(&self, _: Context, guild: Guild, _: Option<bool>) {
         self.directory.add(guild.id, &guild.name);
+        for part in [Part::Guild, Part::Channels, Part::Members] {
+            self.changed(guild.id, part);
+        }
         // Its voice states are known only now.
         self.directory.own_voice_changed();
     }
 
     async fn guild_update(&self, _: Context, _: Option<Guild>, guild: PartialGuild) {
         self.directory.add(guild.id, &guild.name);
+        self.changed(guild.id, Part::Guild);
+    }
+
+    async fn channel_create(&self, _: Context, channel: GuildChannel) {
+        self.changed(channel.guild_id, Part::Channels);
+    }
+
+    async fn category_create(&self, _: Context, category: GuildChannel) {
+        self.changed(category.guild_id, Part::Channels);
+    }
+
+    async fn channel_update(&self, _: Context, _: Option<GuildChannel>, channel: GuildChannel) {
+        self.changed(channel.guild_id, Part::Channels);
+    }
+
+    async fn channel_delete(&self, _: Context, channel: GuildChannel, _: Option<Vec<Message>>) {
+        self.changed(channel.guild_id, Part::Channels);
+    }
+
+    async fn category_delete(&self, _: Context, category: GuildChannel) {
+        self.changed(category.guild_id, Part::Channels);
+    }
+
+    async fn guild_role_create(&self, _: Context, role: Role) {
+        self.changed(role.guild_id, Part::Roles);
+    }
+
+    async fn guild_role_update(&self, _: Context, _: Option<Role>, role: Role) {
+        self.changed(role.guild_id, Part::Roles);
+    }
+
+    async fn guild_role_delete(&self, _: Context, guild: GuildId, _: RoleId, _: Option<Role>) {
+        self.changed(guild, Part::Roles);
+    }
+
+    async fn guild_member_addition(&self, _: Context, member: Member) {
+        self.member_changed(member.guild_id, member.user.id);
+    }
+
+    async fn guild_member_update(
+        &self,
+        _: Context,
+        _: Option<Member>,
+        _: Option<Member>,
+        event: GuildMemberUpdateEvent,
+    ) {
+        self.member_changed(event.guild_id, event.user.id);
+    }
+
+    async fn guild_member_removal(
+        &self,
+        _: Context,
+        guild: GuildId,
+        user: User,
+        _: Option<Member>,
+    ) {
+        self.member_changed(guild, user.id);
     }
 
     async fn guild_delete(&self, _: Context, guild: UnavailableGuild, _: Option<Guild>) {
@@ -138,7 +220,7 @@ fn voice_change(
         guild,
         user: ids::UserId::try_from(user.id.get()).ok()?,
         user_tag: user_tag(&user.name, &discriminator(user.discriminator)),
-        member: describe(member),
+        member: describe_rights(member),
         before: old.and_then(seat),
         now: seat(new),
     })

@@ -3,6 +3,7 @@
 //! domain knows it only as [`Gateway`] and [`Voice`].
 
 mod commands;
+mod describe;
 mod directory;
 mod gateway;
 mod mix;
@@ -22,6 +23,7 @@ use crate::config;
 use crate::db::Db;
 use crate::discord::Discord;
 use crate::domain::favourites::Favourites;
+use crate::domain::guild_data::GuildData;
 use crate::domain::guilds::{Gateway, Outage};
 use crate::domain::labels::Labels;
 use crate::domain::library::Library;
@@ -88,6 +90,8 @@ pub struct Parts {
     pub soundboard: Arc<Soundboard>,
     /// What people say of sounds.
     pub labels: Arc<Labels>,
+    /// What dashboards see of guilds.
+    pub guild_data: Arc<GuildData>,
     /// What members may ask for, by commands and otherwise.
     pub limits: Arc<Limits>,
     /// Rows.
@@ -109,6 +113,8 @@ pub struct Bot {
     has_registered: Arc<AtomicBool>,
     /// What messages may begin with, where Discord lets the bot read them.
     prefix: Option<String>,
+    /// Whether the application has the Guild Members intent.
+    has_members_intent: bool,
 }
 
 impl Bot {
@@ -121,7 +127,7 @@ impl Bot {
         starts: Arc<SessionStarts>,
         clock: Clock,
     ) -> Self {
-        let directory = Arc::new(Directory::new());
+        let directory = Arc::new(Directory::new(config.members_intent));
         Self {
             http,
             proxy: (config.rest_url() != config::DISCORD).then(|| config.rest_url().to_owned()),
@@ -134,6 +140,7 @@ impl Bot {
             nudge: Nudge::new(),
             has_registered: Arc::default(),
             prefix: config.message_prefix.clone(),
+            has_members_intent: config.members_intent,
         }
     }
 

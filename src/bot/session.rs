@@ -225,10 +225,14 @@ impl Bot {
         if self.prefix.is_some() {
             intents |= GatewayIntents::MESSAGE_CONTENT;
         }
+        if self.has_members_intent {
+            intents |= GatewayIntents::GUILD_MEMBERS;
+        }
         let events = Events::new(
             Arc::clone(&self.directory),
             Arc::clone(&data.parts.player),
             Arc::clone(&data.parts.occasions),
+            Arc::clone(&data.parts.guild_data),
             Arc::clone(&self.has_registered),
         );
         let framework = Framework::builder()

@@ -115,6 +115,11 @@ pub struct Discord {
     /// What messages may begin with in place of a mention, 1 to 10 characters without white
     /// space. The application needs Discord's privileged Message Content Intent then.
     pub message_prefix: Option<String>,
+    /// Whether the application has Discord's privileged Guild Members intent: all members of a
+    /// guild are known then, and what changes of them counts at once.
+    pub members_intent: bool,
+    /// Whether `/botapi` shows messages to those who may read them.
+    pub botapi_messages: bool,
 }
 
 impl Discord {
@@ -345,9 +350,7 @@ fn read(source: &mut Source) -> Config {
                 _ => Err("is not a loudness from -31 to -5"),
             }),
             cache_max_bytes: source.number("sounds.cache_max_mib", 16, 1 << 24) << 20,
-            prepare_ahead: source.parse("sounds.prepare_ahead", true, |text| {
-                text.parse().map_err(|_| "is not true or false")
-            }),
+            prepare_ahead: source.switch("sounds.prepare_ahead", true),
         },
         uploads: read_uploads(source),
         discord: read_discord(source),
@@ -436,6 +439,8 @@ fn read_discord(source: &mut Source) -> Discord {
             prefix if is_prefix(prefix) => Ok(Some(prefix.to_owned())),
             _ => Err("is not 1 to 10 characters without white space"),
         }),
+        members_intent: source.switch("discord.members_intent", false),
+        botapi_messages: source.switch("discord.botapi_messages", false),
         voice_settle: Duration::from_millis(source.number("discord.voice_settle_ms", 0, 10_000)),
     }
 }

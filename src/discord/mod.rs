@@ -1,8 +1,10 @@
 //! We call Discord over HTTP: one client with bounds on time and size. `domain` and
 //! `bot` call it; what Discord sends to us comes in through `bot`.
 
+pub mod endpoints;
 pub mod files;
 pub mod gateway;
+pub mod guild_data;
 pub mod oauth;
 pub mod rest;
 pub mod soundboard;

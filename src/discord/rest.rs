@@ -1,14 +1,12 @@
-//! Requests with the bot's token. Called by `domain::guilds`.
+//! Requests with the bot's token. Called by the other files of this room.
 
-use chrono::DateTime;
 use reqwest::header::AUTHORIZATION;
 use reqwest::{RequestBuilder, Response, StatusCode};
-use serde::{Deserialize, Serialize};
-use tokio::time::sleep;
+use serde::Serialize;
 
-use super::{Discord, WAIT_MAX, read, send, wait_asked};
+use super::{Discord, send};
 use crate::error::Error;
-use crate::ids::{GuildId, RoleId, UserId};
+use crate::ids::RoleId;
 
 /// A member of a guild, as far as rights depend on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,44 +17,7 @@ pub struct Member {
     pub roles: Vec<RoleId>,
 }
 
-#[derive(Deserialize)]
-struct MemberAnswer {
-    communication_disabled_until: Option<String>,
-    roles: Vec<String>,
-}
-
 impl Discord {
-    /// The member as Discord has it now; `None` when it is no member, or the bot not there. A
-    /// wait that Discord asks for is kept to once, if it is short.
-    ///
-    /// # Errors
-    /// 502 and 504 for Discord's failures, 503 where it limits us. After it has refused the bot's
-    /// token once it is not asked again.
-    pub async fn find_member(&self, guild: GuildId, user: UserId) -> Result<Option<Member>, Error> {
-        let path = format!("/guilds/{guild}/members/{user}");
-        let mut answer = self.get_as_bot(&path).await?;
-        if let Some(wait) = wait_asked(&answer).filter(|wait| *wait <= WAIT_MAX) {
-            sleep(wait).await;
-            answer = self.get_as_bot(&path).await?;
-        }
-        if matches!(
-            answer.status(),
-            StatusCode::NOT_FOUND | StatusCode::FORBIDDEN
-        ) {
-            return Ok(None);
-        }
-        let member: MemberAnswer = read(answer).await?;
-        let timed_out_until_ms = member
-            .communication_disabled_until
-            .and_then(|until| DateTime::parse_from_rfc3339(&until).ok())
-            .map(|until| until.timestamp_millis());
-        let roles = member.roles.iter().filter_map(|role| role.parse().ok());
-        Ok(Some(Member {
-            timed_out_until_ms,
-            roles: roles.collect(),
-        }))
-    }
-
     pub(super) async fn get_as_bot(&self, path: &str) -> Result<Response, Error> {
         self.send_as_bot(self.http.get(self.url(path))).await
     }

@@ -6,6 +6,7 @@ pub mod changes;
 pub mod events;
 pub mod favourites;
 pub mod grants;
+pub mod guild_data;
 pub mod guilds;
 pub mod import;
 pub mod ingest;
@@ -17,6 +18,8 @@ pub mod login;
 pub mod occasions;
 pub mod play_log;
 pub mod player;
+
+pub mod recent;
 pub mod seal;
 pub mod session_starts;
 pub mod settings;

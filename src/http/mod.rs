@@ -7,6 +7,7 @@
 mod admin;
 mod answer;
 mod auth;
+mod botapi;
 mod error;
 mod fairings;
 mod fallback;
@@ -15,6 +16,8 @@ mod favourites;
 mod fields;
 mod guards;
 mod guild;
+mod guild_data;
+mod guild_wire;
 mod health;
 mod library;
 mod live;
@@ -78,6 +81,12 @@ pub fn rocket(app: Arc<App>) -> Rocket<Build> {
                 fast_trigger::choose_fast_trigger,
                 guild::get_guild,
                 guild::change_guild,
+                guild_data::list_channels,
+                guild_data::list_roles,
+                guild_data::list_members,
+                guild_data::get_member,
+                guild_data::send_message,
+                botapi::ask,
                 player::get_player,
                 player::play_sound,
                 player::stop_player,

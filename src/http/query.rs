@@ -79,6 +79,15 @@ impl<'r> FromRequest<'r> for InGuild {
 /// A parameter stands there more than once.
 pub(super) struct Twice;
 
+/// The decoded names of all parameters.
+pub(super) fn names<'r>(request: &'r Request<'_>) -> impl Iterator<Item = Cow<'r, str>> {
+    let query = request.uri().query().map(|query| query.as_str());
+    let pairs = query.into_iter().flat_map(|query| query.split('&'));
+    pairs
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| decode(pair.split_once('=').map_or(pair, |(name, _)| name)))
+}
+
 /// The decoded value of a parameter that may stand there once.
 pub(super) fn find<'r>(
     request: &'r Request<'_>,

@@ -23,7 +23,8 @@ use serenity::model::guild::PartialMember;
 use serenity::model::user::User;
 
 use super::Parts;
-use super::directory::{describe, discriminator, from_discord, roles};
+use super::describe::{describe_rights, discriminator, roles};
+use super::directory::from_discord;
 use crate::discord::rest::Member;
 use crate::discord::user_tag;
 use crate::domain::player::Asker;
@@ -188,9 +189,11 @@ fn asker(ctx: &Context<'_>) -> Result<Asker, Error> {
 
 fn member(ctx: &Context<'_>) -> Option<Member> {
     match ctx {
-        poise::Context::Application(application) => {
-            application.interaction.member.as_deref().map(describe)
-        }
+        poise::Context::Application(application) => application
+            .interaction
+            .member
+            .as_deref()
+            .map(describe_rights),
         poise::Context::Prefix(prefix) => {
             let member = prefix.msg.member.as_ref();
             member.map(|member| partial(member))

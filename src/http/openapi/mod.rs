@@ -22,8 +22,8 @@ pub(super) use page::*;
 pub(super) use schemas::{Binary, GuildPath, Instant, Number, NumberPath, one_of, one_of_or_null};
 
 use super::{
-    admin, auth, error, fast_trigger, favourites, guild, health, library, live, login, media,
-    page as ui, player, plays, sounds, tokens, users,
+    admin, auth, botapi, error, fast_trigger, favourites, guild, guild_data, health, library, live,
+    login, media, page as ui, player, plays, sounds, tokens, users,
 };
 use crate::error::Error;
 use rules::Rules;
@@ -44,6 +44,7 @@ use rules::Rules;
         (name = "sounds", description = "The library: the operator's sounds and each guild's own."),
         (name = "player", description = "A guild's player."),
         (name = "guilds", description = "What a guild has chosen."),
+        (name = "dashboards", description = "What Discord knows of a guild: `docs/dashboard.md`."),
         (name = "favourites", description = "What the caller likes and has chosen."),
         (name = "administration", description = "For administrators of this installation."),
         (name = "live", description = "What happens, at once: `docs/events.md`."),
@@ -85,6 +86,12 @@ use rules::Rules;
         player::set_volume,
         guild::get_guild,
         guild::change_guild,
+        guild_data::list_channels,
+        guild_data::list_roles,
+        guild_data::list_members,
+        guild_data::get_member,
+        guild_data::send_message,
+        botapi::ask,
         favourites::list_favourites,
         favourites::add_favourite,
         favourites::remove_favourite,

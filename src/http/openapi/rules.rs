@@ -138,7 +138,10 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (HttpMethod, &mut Ope
 
 /// Adds the failures that the route's guards and the database may have, and the headers of answers.
 fn complete(path: &str, method: &HttpMethod, operation: &mut Operation) {
-    let is_charged = path.starts_with("/api/") && path != "/api/openapi.json";
+    let is_charged = ["/api/", "/botapi/"]
+        .iter()
+        .any(|below| path.starts_with(below))
+        && path != "/api/openapi.json";
     let is_open = operation.security.as_ref() == Some(&vec![SecurityRequirement::default()]);
     let mut statuses = vec!["500"];
     if !is_open {
