@@ -175,13 +175,13 @@ impl App {
 
         let guilds = Guilds::new(gateway, discord.clone(), db.clone(), clock.clone());
         let guilds = Arc::new(guilds);
-        let guild_data = guild_data(&config, discord.as_ref(), &guilds, &clock);
         let tokens = Arc::new(Tokens::new(db.clone(), clock.clone()));
         let play_log = PlayLog::start(db.clone());
         let entrance = Entrance::open(&config, discord.as_ref(), &guilds, &tokens, &db, &clock);
         let Entrance { login, jwe, grants } = entrance.map_err(data_dir)?;
         let user_guilds = UserGuilds::new(Arc::clone(&grants), Arc::clone(&guilds));
         let (events, app_log) = listen_to(records, &config, &db, &clock);
+        let guild_data = guild_data(&config, discord.as_ref(), &guilds, &events, &clock);
         let feeds = feeds(&config, &events, &guilds, &tokens, &clock);
         let player = Arc::new(Player::new(
             Arc::clone(&guilds),
@@ -362,12 +362,14 @@ fn guild_data(
     config: &Config,
     discord: Option<&Arc<Discord>>,
     guilds: &Arc<Guilds>,
+    events: &Arc<Events>,
     clock: &Clock,
 ) -> Arc<GuildData> {
     Arc::new(GuildData::new(
         Arc::clone(guilds),
         discord.cloned(),
         config.discord.members_intent,
+        Arc::clone(events),
         clock.clone(),
     ))
 }

@@ -17,9 +17,9 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::describe::{
-    describe_channel, describe_guild, describe_member, describe_seat, discriminator,
+    describe_channel, describe_guild, describe_member, describe_role, describe_seat, discriminator,
 };
-use crate::discord::guild_data::{Channel, GuildInfo, GuildMember};
+use crate::discord::guild_data::{Channel, GuildInfo, GuildMember, GuildRole};
 use crate::discord::user_tag;
 use crate::domain::guilds::{
     BotUser, Gateway, Guild, GuildDetails, KnownMembers, MissingRight, Outage, Role, VoiceSeat,
@@ -117,6 +117,24 @@ impl Directory {
         if let Some(id) = from_discord(guild) {
             self.write().names.remove(&id);
         }
+    }
+
+    /// A role as it is now.
+    pub(super) fn role(&self, guild: discord::GuildId, role: discord::RoleId) -> Option<GuildRole> {
+        let cache = self.cache()?;
+        let guild = cache.guild(guild)?;
+        guild.roles.get(&role).and_then(describe_role)
+    }
+
+    /// A member as the last event has it, whatever the intents are.
+    pub(super) fn known_member(
+        &self,
+        guild: discord::GuildId,
+        user: discord::UserId,
+    ) -> Option<GuildMember> {
+        let cache = self.cache()?;
+        let guild = cache.guild(guild)?;
+        guild.members.get(&user).and_then(describe_member)
     }
 
     /// Whether a user is the bot itself.

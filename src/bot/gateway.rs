@@ -13,16 +13,19 @@ use serenity::model::channel::{GuildChannel, Message};
 use serenity::model::event::{GuildMemberUpdateEvent, ResumedEvent};
 use serenity::model::gateway::Ready;
 use serenity::model::guild::{Guild, Member, PartialGuild, Role, UnavailableGuild};
-use serenity::model::id::{GuildId, RoleId, UserId};
+use serenity::model::id::{GuildId, RoleId};
 use serenity::model::user::User;
 use serenity::model::voice::VoiceState;
 use tokio::time::sleep;
 
 use super::commands;
-use super::describe::{describe_rights, discriminator};
+use super::describe::{describe_channel, describe_member, describe_rights, discriminator};
 use super::directory::{Directory, from_discord};
+use crate::discord::guild_data::{Channel, GuildRole};
 use crate::discord::user_tag;
+use crate::domain::events::GuildEvent;
 use crate::domain::guild_data::{GuildData, Part};
+use crate::domain::guilds::Gateway as _;
 use crate::domain::occasions::{Occasions, Seat, VoiceChange};
 use crate::domain::player::Player;
 use crate::ids;
@@ -64,17 +67,29 @@ impl Events {
         }
     }
 
-    fn changed(&self, guild: GuildId, part: Part) {
-        if let Some(guild) = from_discord(guild) {
-            self.guild_data.forget(guild, part);
+    fn changed(&self, guild: GuildId, event: Option<GuildEvent>) {
+        if let Some((guild, event)) = from_discord(guild).zip(event) {
+            self.guild_data.changed(guild, event);
         }
     }
 
-    fn member_changed(&self, guild: GuildId, user: UserId) {
-        let user = ids::UserId::try_from(user.get());
-        if let Some((guild, user)) = from_discord(guild).zip(user.ok()) {
-            self.guild_data.forget_member(guild, user);
-        }
+    /// Tells of a channel as it is now: events are handled side by side, and an earlier one must not
+    /// have the last word. One that is gone is told of by its own event.
+    fn channel_changed(&self, channel: &GuildChannel, make: fn(Arc<Channel>) -> GuildEvent) {
+        let id = ids::ChannelId::try_from(channel.id.get()).ok();
+        let place = from_discord(channel.guild_id).zip(id);
+        let now = place.and_then(|(guild, id)| self.directory.channel(guild, id));
+        self.changed(channel.guild_id, now.map(Arc::new).map(make));
+    }
+
+    fn channel_deleted(&self, channel: &GuildChannel) {
+        let gone = describe_channel(channel).map(Arc::new);
+        self.changed(channel.guild_id, gone.map(GuildEvent::ChannelDeleted));
+    }
+
+    fn role_changed(&self, role: &Role, make: fn(GuildRole) -> GuildEvent) {
+        let now = self.directory.role(role.guild_id, role.id);
+        self.changed(role.guild_id, now.map(make));
     }
 }
 
@@ -108,9 +123,12 @@ impl EventHandler for Events {
     }
 
     async fn guild_create(&self, _: Context, guild: Guild, _: Option<bool>) {
+        // It may have changed while it was away.
+        let known = from_discord(guild.id).filter(|id| self.directory.guild(*id).is_some());
         self.directory.add(guild.id, &guild.name);
-        for part in [Part::Guild, Part::Channels, Part::Members] {
-            self.changed(guild.id, part);
+        for part in [Part::Guild, Part::Roles, Part::Channels, Part::Members] {
+            let old = known.map(|_| GuildEvent::Invalidated(part));
+            self.changed(guild.id, old);
         }
         // Its voice states are known only now.
         self.directory.own_voice_changed();
@@ -118,43 +136,49 @@ impl EventHandler for Events {
 
     async fn guild_update(&self, _: Context, _: Option<Guild>, guild: PartialGuild) {
         self.directory.add(guild.id, &guild.name);
-        self.changed(guild.id, Part::Guild);
+        let updated = GuildEvent::Updated {
+            name: guild.name,
+            icon: guild.icon.map(|icon| icon.to_string()),
+        };
+        self.changed(guild.id, Some(updated));
     }
 
     async fn channel_create(&self, _: Context, channel: GuildChannel) {
-        self.changed(channel.guild_id, Part::Channels);
+        self.channel_changed(&channel, GuildEvent::ChannelCreated);
     }
 
     async fn category_create(&self, _: Context, category: GuildChannel) {
-        self.changed(category.guild_id, Part::Channels);
+        self.channel_changed(&category, GuildEvent::ChannelCreated);
     }
 
     async fn channel_update(&self, _: Context, _: Option<GuildChannel>, channel: GuildChannel) {
-        self.changed(channel.guild_id, Part::Channels);
+        self.channel_changed(&channel, GuildEvent::ChannelUpdated);
     }
 
     async fn channel_delete(&self, _: Context, channel: GuildChannel, _: Option<Vec<Message>>) {
-        self.changed(channel.guild_id, Part::Channels);
+        self.channel_deleted(&channel);
     }
 
     async fn category_delete(&self, _: Context, category: GuildChannel) {
-        self.changed(category.guild_id, Part::Channels);
+        self.channel_deleted(&category);
     }
 
     async fn guild_role_create(&self, _: Context, role: Role) {
-        self.changed(role.guild_id, Part::Roles);
+        self.role_changed(&role, GuildEvent::RoleCreated);
     }
 
     async fn guild_role_update(&self, _: Context, _: Option<Role>, role: Role) {
-        self.changed(role.guild_id, Part::Roles);
+        self.role_changed(&role, GuildEvent::RoleUpdated);
     }
 
-    async fn guild_role_delete(&self, _: Context, guild: GuildId, _: RoleId, _: Option<Role>) {
-        self.changed(guild, Part::Roles);
+    async fn guild_role_delete(&self, _: Context, guild: GuildId, role: RoleId, _: Option<Role>) {
+        let role = ids::RoleId::try_from(role.get()).ok();
+        self.changed(guild, role.map(GuildEvent::RoleDeleted));
     }
 
     async fn guild_member_addition(&self, _: Context, member: Member) {
-        self.member_changed(member.guild_id, member.user.id);
+        let added = describe_member(&member).map(Arc::new);
+        self.changed(member.guild_id, added.map(GuildEvent::MemberAdded));
     }
 
     async fn guild_member_update(
@@ -164,7 +188,9 @@ impl EventHandler for Events {
         _: Option<Member>,
         event: GuildMemberUpdateEvent,
     ) {
-        self.member_changed(event.guild_id, event.user.id);
+        let now = self.directory.known_member(event.guild_id, event.user.id);
+        let now = now.map(Arc::new);
+        self.changed(event.guild_id, now.map(GuildEvent::MemberUpdated));
     }
 
     async fn guild_member_removal(
@@ -174,7 +200,8 @@ impl EventHandler for Events {
         user: User,
         _: Option<Member>,
     ) {
-        self.member_changed(guild, user.id);
+        let user = ids::UserId::try_from(user.id.get()).ok();
+        self.changed(guild, user.map(GuildEvent::MemberRemoved));
     }
 
     async fn guild_delete(&self, _: Context, guild: UnavailableGuild, _: Option<Guild>) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Event;
+use super::guild::{GuildEvent, Told};
 use crate::clock::Clock;
 use crate::domain::guilds::{Guild, Guilds};
 use crate::ids::{GuildId, UserId};
@@ -69,6 +70,9 @@ impl Listener {
     pub(super) async fn may_see(&mut self, event: &Event) -> bool {
         match event {
             Event::Player(guild, _) => self.is_member(*guild).await,
+            Event::Guild(guild, event) => {
+                self.is_member(*guild).await && self.may_see_change(*guild, event).await
+            }
             Event::Log(_) => self.may_see_log(),
         }
     }
@@ -76,6 +80,22 @@ impl Listener {
     /// Whether the listener may see what is logged, and wants to.
     pub(super) fn may_see_log(&self) -> bool {
         self.scope == Scope::Everything && self.audience.admins.contains(&self.user)
+    }
+
+    /// Whether a member may see what has changed, by rights of now: an event of earlier may be about
+    /// a channel that is hidden by now.
+    async fn may_see_change(&self, guild: GuildId, event: &GuildEvent) -> bool {
+        let guilds = &self.audience.guilds;
+        let is_told = match event.told() {
+            Told::Members => return true,
+            Told::Managers => guilds.is_manager(guild, self.user).await,
+            Told::WhoSee(channel) => {
+                let now = guilds.gateway().channel(guild, channel.id);
+                let channel = now.as_ref().unwrap_or(channel);
+                guilds.can_see(channel, self.user).await
+            }
+        };
+        is_told.unwrap_or(false)
     }
 
     async fn is_member(&mut self, guild: GuildId) -> bool {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::discord::Discord;
 use crate::discord::guild_data::{Channel, GuildInfo, GuildMember, GuildRole};
+use crate::domain::events::{Event, Events, GuildEvent};
 use crate::domain::guilds::{
     Gateway, Guild, GuildDetails, Guilds, Role, SEND_MESSAGES, VIEW_CHANNEL,
 };
@@ -50,6 +51,7 @@ pub struct GuildData {
     cache: GuildCache,
     /// Whether Discord lists the members for us.
     has_members_intent: bool,
+    events: Arc<Events>,
     clock: Clock,
 }
 
@@ -76,11 +78,13 @@ impl View {
 }
 
 impl GuildData {
-    /// `has_members_intent` says whether the application has Discord's Guild Members intent.
+    /// `has_members_intent` says whether the application has Discord's Guild Members intent; who
+    /// listens on `events` is told of changes.
     pub fn new(
         guilds: Arc<Guilds>,
         discord: Option<Arc<Discord>>,
         has_members_intent: bool,
+        events: Arc<Events>,
         clock: Clock,
     ) -> Self {
         Self {
@@ -88,6 +92,7 @@ impl GuildData {
             discord,
             cache: GuildCache::new(&clock),
             has_members_intent,
+            events,
             clock,
         }
     }
@@ -214,17 +219,30 @@ impl GuildData {
         self.discord()?.send_message(channel, content).await
     }
 
-    /// Something has changed at Discord: what is known of it is not believed any more.
-    pub fn forget(&self, guild: GuildId, part: Part) {
+    /// Something has changed at Discord: what is known of it is not believed any more, and then
+    /// everybody is told who may know. Of members nobody is told without the intent, when Discord
+    /// tells of the bot alone.
+    pub fn changed(&self, guild: GuildId, event: GuildEvent) {
+        let part = event.part();
+        match &event {
+            GuildEvent::MemberAdded(member) | GuildEvent::MemberUpdated(member) => {
+                self.guilds.forget_member(guild, member.account.id);
+            }
+            GuildEvent::MemberRemoved(user) => self.guilds.forget_member(guild, *user),
+            _ => {}
+        }
         if let Ok(home) = self.home(guild) {
             self.cache.forget(home, part);
         }
-    }
-
-    /// The same of a member.
-    pub fn forget_member(&self, guild: GuildId, user: UserId) {
-        self.guilds.forget_member(guild, user);
-        self.forget(guild, Part::Members);
+        if part == Part::Members && !self.has_members_intent {
+            return;
+        }
+        let is_news = !matches!(event, GuildEvent::Invalidated(_));
+        self.events.publish(Event::Guild(guild, event));
+        if is_news {
+            let old = GuildEvent::Invalidated(part);
+            self.events.publish(Event::Guild(guild, old));
+        }
     }
 
     /// Changes may have been missed: nothing is believed any more.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::db::{AnyConnection, Db, users};
 use crate::discord::Discord;
-use crate::discord::guild_data::GuildMember;
+use crate::discord::guild_data::{Channel, GuildMember};
 use crate::discord::rest::Member;
 use crate::domain::recent::Recent;
 use crate::error::Error;
@@ -160,6 +160,29 @@ impl Guilds {
         Err(Error::Forbidden(
             "only who brought this sound and the managers of this guild may do that",
         ))
+    }
+
+    /// Whether a member manages the guild, as known for at most 60 s: for showing only.
+    ///
+    /// # Errors
+    /// As [`recall_member`](Self::recall_member) and [`get_details`](Self::get_details).
+    pub async fn is_manager(&self, guild: GuildId, user: UserId) -> Result<bool, Error> {
+        let member = self.recall_member(guild, user).await?;
+        let details = self.get_details(guild)?;
+        Ok(details.is_manager(user, &member.rights, self.clock.now_ms()))
+    }
+
+    /// Whether a member sees a channel, as known for at most 60 s; managers see all.
+    ///
+    /// # Errors
+    /// As [`is_manager`](Self::is_manager).
+    pub async fn can_see(&self, channel: &Channel, user: UserId) -> Result<bool, Error> {
+        let member = self.recall_member(channel.guild, user).await?;
+        let details = self.get_details(channel.guild)?;
+        Ok(
+            details.is_manager(user, &member.rights, self.clock.now_ms())
+                || details.can_see(channel, user, &member.rights.roles),
+        )
     }
 
     /// What is known of a guild; the caller has checked who asks.

@@ -11,6 +11,7 @@ mod events;
 mod favourites;
 mod guild;
 mod guild_data;
+mod guild_events;
 mod guild_members;
 mod health;
 mod library;
