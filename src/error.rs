@@ -25,6 +25,9 @@ pub enum Error {
     /// The thing's state does not allow this (409).
     #[error("{0}")]
     Conflict(String),
+    /// The thing is not as the caller has said that it is (412).
+    #[error("{0}")]
+    Precondition(&'static str),
     /// What was sent is more than is taken (413).
     #[error("{0}")]
     TooLarge(String),

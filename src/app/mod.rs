@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::db::{Db, OpenError};
 use crate::discord::{self, Discord};
 use crate::domain::app_log::AppLog;
+use crate::domain::commands::{Commands, Registrar, Unregistered};
 use crate::domain::events::{Audience, Events, Feeds};
 use crate::domain::favourites::Favourites;
 use crate::domain::grants::Grants;
@@ -114,6 +115,8 @@ pub struct App {
     pub soundboard: Arc<Soundboard>,
     /// What people say of sounds.
     pub labels: Arc<Labels>,
+    /// The commands that guilds have made for themselves.
+    pub commands: Arc<Commands>,
     /// What was logged.
     pub app_log: AppLog,
     /// What turns files into sound.
@@ -165,11 +168,8 @@ impl App {
             config.sounds.prepare_ahead,
         ));
         let bot = build_bot(&config, discord.as_ref(), &db, &clock)?;
-        let (gateway, voice): (Arc<dyn Gateway>, Arc<dyn Voice>) = match &bot {
-            Some(bot) => (bot.gateway(), bot.voice()),
-            None => (Arc::new(Offline), Arc::new(Mute)),
-        };
-
+        let (gateway, voice, registrar) = ports(bot.as_ref());
+        let commands = own_commands(&db, &library, registrar);
         let guilds = Arc::new(Guilds::new(
             gateway,
             discord.clone(),
@@ -231,6 +231,7 @@ impl App {
             uploads,
             soundboard: Arc::new(soundboard),
             labels,
+            commands,
             app_log,
             transcoder,
             cookie_key,
@@ -255,6 +256,7 @@ impl App {
             suggestions: Arc::clone(&self.suggestions),
             uploads: Arc::clone(&self.uploads),
             labels: Arc::clone(&self.labels),
+            commands: Arc::clone(&self.commands),
             soundboard: Arc::clone(&self.soundboard),
             limits: Arc::clone(&self.limits),
             db: self.db.clone(),
@@ -354,6 +356,21 @@ fn build_bot(
         clock.clone(),
     );
     Ok(Some(Arc::new(bot)))
+}
+
+/// What the domain knows the bot as.
+fn ports(bot: Option<&Arc<Bot>>) -> (Arc<dyn Gateway>, Arc<dyn Voice>, Arc<dyn Registrar>) {
+    match bot {
+        Some(bot) => (bot.gateway(), bot.voice(), bot.registrar()),
+        None => (Arc::new(Offline), Arc::new(Mute), Arc::new(Unregistered)),
+    }
+}
+
+/// The commands that guilds make, beside the bot's.
+fn own_commands(db: &Db, library: &Arc<Library>, registrar: Arc<dyn Registrar>) -> Arc<Commands> {
+    let library = Arc::clone(library);
+    let commands = Commands::new(db.clone(), library, bot::command_names(), registrar);
+    Arc::new(commands)
 }
 
 /// The sounds and what is known of them.

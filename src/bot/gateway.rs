@@ -18,7 +18,9 @@ use tokio::time::sleep;
 
 use super::commands;
 use super::directory::{Directory, describe, discriminator, from_discord};
+use super::slash::Slash;
 use crate::discord::user_tag;
+use crate::domain::commands::Registrar as _;
 use crate::domain::occasions::{Occasions, Seat, VoiceChange};
 use crate::domain::player::Player;
 use crate::ids;
@@ -40,6 +42,8 @@ pub(super) struct Events {
     occasions: Arc<Occasions>,
     /// Whether this process has registered the commands, or is about to.
     has_registered: Arc<AtomicBool>,
+    /// What registers the guilds' own.
+    slash: Arc<Slash>,
 }
 
 impl Events {
@@ -48,12 +52,14 @@ impl Events {
         player: Arc<Player>,
         occasions: Arc<Occasions>,
         has_registered: Arc<AtomicBool>,
+        slash: Arc<Slash>,
     ) -> Self {
         Self {
             directory,
             player,
             occasions,
             has_registered,
+            slash,
         }
     }
 }
@@ -70,23 +76,30 @@ impl EventHandler for Events {
             let has_registered = Arc::clone(&self.has_registered);
             tokio::spawn(register(Arc::clone(&ctx.http), has_registered));
         }
+        self.slash.connected(&ctx.http);
         let directory = Arc::clone(&self.directory);
+        let slash = Arc::clone(&self.slash);
         tokio::spawn(async move {
             sleep(GUILDS_PATIENCE).await;
             directory.complete();
+            slash.begin();
         });
     }
 
     async fn cache_ready(&self, _: Context, _: Vec<GuildId>) {
         self.directory.complete();
+        self.slash.begin();
     }
 
     async fn resume(&self, _: Context, _: ResumedEvent) {
         self.directory.set_connected(true);
     }
 
-    async fn guild_create(&self, _: Context, guild: Guild, _: Option<bool>) {
+    async fn guild_create(&self, _: Context, guild: Guild, is_new: Option<bool>) {
         self.directory.add(guild.id, &guild.name);
+        if let Some(joined) = from_discord(guild.id).filter(|_| is_new == Some(true)) {
+            self.slash.changed(joined);
+        }
         // Its voice states are known only now.
         self.directory.own_voice_changed();
     }
@@ -102,6 +115,7 @@ impl EventHandler for Events {
         }
         self.directory.own_voice_changed();
         if let Some(left) = from_discord(guild.id).filter(|_| !guild.unavailable) {
+            self.slash.forget(left);
             self.player.guild_left(left).await;
         }
     }

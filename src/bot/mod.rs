@@ -10,10 +10,12 @@ mod prompt;
 mod reasons;
 mod relay;
 mod session;
+mod slash;
 mod track;
 mod voice;
 mod words;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -21,6 +23,7 @@ use crate::clock::Clock;
 use crate::config;
 use crate::db::Db;
 use crate::discord::Discord;
+use crate::domain::commands::{Commands, Registrar};
 use crate::domain::favourites::Favourites;
 use crate::domain::guilds::{Gateway, Outage};
 use crate::domain::labels::Labels;
@@ -37,6 +40,7 @@ use crate::domain::voice::Voice;
 use crate::secret::Secret;
 use directory::Directory;
 use relay::Nudge;
+use slash::Slash;
 use voice::Calls;
 
 /// Why the bot will not work until somebody changes something.
@@ -67,6 +71,11 @@ impl BotError {
     }
 }
 
+/// What the bot's own commands are called: a guild's own cannot be called the same.
+pub fn command_names() -> HashSet<String> {
+    commands::names()
+}
+
 /// What commands and events work on.
 #[derive(Clone)]
 pub struct Parts {
@@ -88,6 +97,8 @@ pub struct Parts {
     pub soundboard: Arc<Soundboard>,
     /// What people say of sounds.
     pub labels: Arc<Labels>,
+    /// The guilds' own commands.
+    pub commands: Arc<Commands>,
     /// What members may ask for, by commands and otherwise.
     pub limits: Arc<Limits>,
     /// Rows.
@@ -107,6 +118,7 @@ pub struct Bot {
     calls: Arc<Calls>,
     nudge: Nudge,
     has_registered: Arc<AtomicBool>,
+    slash: Arc<Slash>,
     /// What messages may begin with, where Discord lets the bot read them.
     prefix: Option<String>,
 }
@@ -122,6 +134,7 @@ impl Bot {
         clock: Clock,
     ) -> Self {
         let directory = Arc::new(Directory::new());
+        let slash = Slash::new(Arc::clone(&directory), clock.clone());
         Self {
             http,
             proxy: (config.rest_url() != config::DISCORD).then(|| config.rest_url().to_owned()),
@@ -133,6 +146,7 @@ impl Bot {
             directory,
             nudge: Nudge::new(),
             has_registered: Arc::default(),
+            slash: Arc::new(slash),
             prefix: config.message_prefix.clone(),
         }
     }
@@ -140,6 +154,11 @@ impl Bot {
     /// What the connection knows.
     pub fn gateway(&self) -> Arc<dyn Gateway> {
         self.directory.clone()
+    }
+
+    /// Who tells Discord of guilds' own commands.
+    pub fn registrar(&self) -> Arc<dyn Registrar> {
+        self.slash.clone()
     }
 
     /// The voice connections.

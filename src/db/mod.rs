@@ -4,6 +4,8 @@
 mod connection;
 pub mod favourites;
 pub mod grants;
+pub mod guild_commands;
+pub mod guild_registrations;
 pub mod guild_sounds;
 pub mod guilds;
 pub mod history;

@@ -281,3 +281,27 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(tokens, user_grants);
+
+diesel::table! {
+    /// Commands that guilds have made for themselves.
+    guild_commands (id) {
+        /// Number of the command.
+        id -> BigInt,
+        /// The guild.
+        guild_id -> BigInt,
+        /// What it is called.
+        command -> Text,
+        /// What it answers, as JSON.
+        response -> Text,
+        /// Grows with each change.
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    /// Guilds in which Discord knows of commands of their own.
+    guild_registrations (guild_id) {
+        /// The guild.
+        guild_id -> BigInt,
+    }
+}

@@ -3,6 +3,7 @@
 
 pub mod app_log;
 pub mod changes;
+pub mod commands;
 pub mod events;
 pub mod favourites;
 pub mod grants;

@@ -56,6 +56,7 @@ fn status(error: &Error) -> Status {
         Error::Forbidden(_) => Status::Forbidden,
         Error::NotFound(_) => Status::NotFound,
         Error::Conflict(_) => Status::Conflict,
+        Error::Precondition(_) => Status::PreconditionFailed,
         Error::TooLarge(_) => Status::PayloadTooLarge,
         Error::Unsupported(_) => Status::UnsupportedMediaType,
         Error::Limited(_) => Status::TooManyRequests,

@@ -7,6 +7,7 @@
 mod admin;
 mod answer;
 mod auth;
+mod commands;
 mod error;
 mod fairings;
 mod fallback;
@@ -78,6 +79,11 @@ pub fn rocket(app: Arc<App>) -> Rocket<Build> {
                 fast_trigger::choose_fast_trigger,
                 guild::get_guild,
                 guild::change_guild,
+                commands::list_commands,
+                commands::get_command,
+                commands::create_command,
+                commands::change_command,
+                commands::delete_command,
                 player::get_player,
                 player::play_sound,
                 player::stop_player,

@@ -3,6 +3,7 @@
 
 mod add;
 mod board;
+mod custom;
 mod help;
 mod look;
 mod mention;
@@ -11,6 +12,7 @@ mod play;
 mod settings;
 mod soundboard;
 
+use std::collections::HashSet;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,6 +104,12 @@ pub(super) fn options(may_read: bool) -> FrameworkOptions<Data, serenity::Error>
 /// The commands as Discord is told of them.
 pub(super) fn declarations() -> Vec<CreateCommand> {
     poise::builtins::create_application_commands(&commands())
+}
+
+/// What the commands are called.
+pub(super) fn names() -> HashSet<String> {
+    let commands = commands().into_iter();
+    commands.map(|command| command.name.into_owned()).collect()
 }
 
 fn commands() -> Vec<poise::Command<Data, serenity::Error>> {
@@ -310,6 +318,11 @@ async fn on_error(error: FrameworkError<'_, Data, serenity::Error>) {
             "you need the Manage Server permission for this"
         }
         FrameworkError::GuildOnly { .. } => "this command works in servers only",
+        FrameworkError::UnknownInteraction {
+            framework,
+            interaction,
+            ..
+        } => return custom::used(*framework, interaction).await,
         FrameworkError::UnknownCommand {
             msg,
             content_start,

@@ -22,7 +22,7 @@ pub(super) use page::*;
 pub(super) use schemas::{Binary, GuildPath, Instant, Number, NumberPath, one_of, one_of_or_null};
 
 use super::{
-    admin, auth, error, fast_trigger, favourites, guild, health, library, live, login, media,
+    admin, auth, commands, error, fast_trigger, favourites, guild, health, library, live, login, media,
     page as ui, player, plays, sounds, tokens, users,
 };
 use crate::error::Error;
@@ -85,6 +85,11 @@ use rules::Rules;
         player::set_volume,
         guild::get_guild,
         guild::change_guild,
+        commands::list_commands,
+        commands::get_command,
+        commands::create_command,
+        commands::change_command,
+        commands::delete_command,
         favourites::list_favourites,
         favourites::add_favourite,
         favourites::remove_favourite,

@@ -4,6 +4,8 @@ mod add;
 mod board;
 mod commands;
 mod connection;
+mod custom;
+mod custom_slash;
 mod favourites;
 mod gateway_loss;
 mod gateway_refusals;

@@ -1,5 +1,6 @@
 //! The database, the same tests on both backends.
 
+mod commands;
 mod grants;
 mod guilds;
 mod history;

@@ -6,6 +6,8 @@ mod app_log;
 mod auth;
 mod bad_input;
 mod bearer;
+mod commands;
+mod commands_bounds;
 mod events;
 mod favourites;
 mod guild;
