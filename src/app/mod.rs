@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, OpenError};
 use crate::discord::{self, Discord};
+use crate::domain::admins::Admins;
 use crate::domain::app_log::AppLog;
 use crate::domain::events::{Audience, Events, Feeds};
 use crate::domain::favourites::Favourites;
@@ -62,6 +63,9 @@ pub enum BuildError {
     /// The database.
     #[error(transparent)]
     Database(#[from] OpenError),
+    /// What stands in the database.
+    #[error("cannot read the database")]
+    Rows(#[source] Error),
     /// The keys or the caches in the data folder.
     #[error("cannot use the data folder {0}")]
     DataDir(String, #[source] io::Error),
@@ -78,6 +82,8 @@ pub struct App {
     pub clock: Clock,
     /// Rows.
     pub db: Db,
+    /// Who administers this installation.
+    pub admins: Arc<Admins>,
     /// The operator's sounds.
     pub library: Arc<Library>,
     /// What prepares them before somebody asks.
@@ -142,11 +148,10 @@ impl App {
             Some(key) => key.clone(),
             None => keys::cookie_key(&config.data_dir).map_err(data_dir)?,
         };
-        let db = Db::open(&config.database)?;
+        let (db, admins) = open_db(&config, &clock)?;
         let discord = Discord::new(&config.discord).map_err(BuildError::Discord)?;
         let discord = discord.map(Arc::new);
-        let limits = Limits::new(&config.limits, config.uploads.per_hour, &clock);
-        let limits = Arc::new(limits);
+        let limits = Arc::new(Limits::new(&config.limits, config.uploads.per_hour, &clock));
         let collection = Collection::open(&config, &db, &clock, worker, &limits, discord.clone());
         let Collection {
             library,
@@ -182,7 +187,7 @@ impl App {
         let Entrance { login, jwe, grants } = entrance.map_err(data_dir)?;
         let user_guilds = UserGuilds::new(Arc::clone(&grants), Arc::clone(&guilds));
         let (events, app_log) = listen_to(records, &config, &db, &clock);
-        let feeds = feeds(&config, &events, &guilds, &tokens, &clock);
+        let feeds = feeds(&config, &events, &guilds, &admins, &tokens, &clock);
         let player = Arc::new(Player::new(
             Arc::clone(&guilds),
             Arc::clone(&library),
@@ -213,6 +218,7 @@ impl App {
             config,
             clock,
             db,
+            admins,
             library,
             ingest,
             guilds,
@@ -321,6 +327,13 @@ impl App {
     }
 }
 
+/// The database, and whom it names as administrators.
+fn open_db(config: &Config, clock: &Clock) -> Result<(Db, Arc<Admins>), BuildError> {
+    let db = Db::open(&config.database)?;
+    let admins = Admins::open(db.clone(), config.admins.clone(), clock.clone());
+    Ok((db, Arc::new(admins.map_err(BuildError::Rows)?)))
+}
+
 /// The bus and the table that hear what is logged.
 fn listen_to(records: Records, config: &Config, db: &Db, clock: &Clock) -> (Arc<Events>, AppLog) {
     let Records {
@@ -411,11 +424,11 @@ fn feeds(
     config: &Config,
     events: &Arc<Events>,
     guilds: &Arc<Guilds>,
+    admins: &Arc<Admins>,
     tokens: &Arc<Tokens>,
     clock: &Clock,
 ) -> Feeds {
-    let admins = config.admins.clone();
-    let audience = Audience::new(Arc::clone(guilds), admins, clock.clone());
+    let audience = Audience::new(Arc::clone(guilds), Arc::clone(admins), clock.clone());
     Feeds::new(
         Arc::clone(events),
         audience,

@@ -10,6 +10,7 @@ pub mod history;
 pub mod logs;
 pub mod original;
 pub mod plays;
+pub mod roles;
 mod schema;
 pub mod session_starts;
 pub mod sound_files;

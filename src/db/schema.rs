@@ -281,3 +281,29 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(tokens, user_grants);
+
+diesel::table! {
+    /// Roles of this installation.
+    roles (id) {
+        /// Number of the role.
+        id -> BigInt,
+        /// What it is called.
+        name -> Text,
+    }
+}
+
+diesel::table! {
+    /// Who has which role.
+    user_roles (role_id, user_id) {
+        /// The user, who may never have logged in.
+        user_id -> BigInt,
+        /// The role.
+        role_id -> BigInt,
+        /// The user who gave it.
+        given_by -> BigInt,
+        /// When, in Unix milliseconds.
+        given_ms -> BigInt,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(user_roles, users);

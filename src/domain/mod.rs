@@ -1,6 +1,7 @@
 //! The rules, in plain types: no web framework, no Discord library and no query is named here.
 //! `http` and `bot` call in; the domain calls `audio`, `db` and `discord`.
 
+pub mod admins;
 pub mod app_log;
 pub mod changes;
 pub mod events;

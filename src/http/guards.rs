@@ -378,6 +378,14 @@ impl FromParam<'_> for GuildId {
     }
 }
 
+impl FromParam<'_> for UserId {
+    type Error = NotASnowflake;
+
+    fn from_param(segment: &str) -> Result<Self, NotASnowflake> {
+        segment.parse()
+    }
+}
+
 /// A JSON body of at most 64 KiB.
 pub(super) struct Body<T>(pub(super) T);
 

@@ -26,6 +26,7 @@ mod page;
 mod player;
 mod plays;
 mod query;
+mod roles;
 mod sounds;
 mod tokens;
 mod users;
@@ -88,6 +89,12 @@ pub fn rocket(app: Arc<App>) -> Rocket<Build> {
                 admin::list_logs,
                 admin::show_stats,
                 admin::show_sound_stats,
+                roles::list_roles,
+                roles::create_role,
+                roles::delete_role,
+                roles::list_users,
+                roles::give_role,
+                roles::take_role,
                 live::stream_events,
                 live::open_socket,
                 live::receive_packets,

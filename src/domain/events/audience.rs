@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Event;
 use crate::clock::Clock;
+use crate::domain::admins::Admins;
 use crate::domain::guilds::{Guild, Guilds};
 use crate::ids::{GuildId, UserId};
 
@@ -28,13 +29,13 @@ pub enum Scope {
 pub struct Audience {
     guilds: Arc<Guilds>,
     /// Who may see the log.
-    admins: Vec<UserId>,
+    admins: Arc<Admins>,
     clock: Clock,
 }
 
 impl Audience {
-    /// An audience whose memberships `guilds` knows; `admins` are the installation's.
-    pub fn new(guilds: Arc<Guilds>, admins: Vec<UserId>, clock: Clock) -> Self {
+    /// An audience whose memberships `guilds` knows, and its administrators `admins`.
+    pub fn new(guilds: Arc<Guilds>, admins: Arc<Admins>, clock: Clock) -> Self {
         Self {
             guilds,
             admins,
@@ -75,7 +76,7 @@ impl Listener {
 
     /// Whether the listener may see what is logged, and wants to.
     pub(super) fn may_see_log(&self) -> bool {
-        self.scope == Scope::Everything && self.audience.admins.contains(&self.user)
+        self.scope == Scope::Everything && self.audience.admins.is_admin(self.user)
     }
 
     async fn is_member(&mut self, guild: GuildId) -> bool {

@@ -23,7 +23,7 @@ pub(super) use schemas::{Binary, GuildPath, Instant, Number, NumberPath, one_of,
 
 use super::{
     admin, auth, error, fast_trigger, favourites, guild, health, library, live, login, media,
-    page as ui, player, plays, sounds, tokens, users,
+    page as ui, player, plays, roles, sounds, tokens, users,
 };
 use crate::error::Error;
 use rules::Rules;
@@ -93,6 +93,12 @@ use rules::Rules;
         admin::list_logs,
         admin::show_stats,
         admin::show_sound_stats,
+        roles::list_roles,
+        roles::create_role,
+        roles::delete_role,
+        roles::list_users,
+        roles::give_role,
+        roles::take_role,
         live::stream_events,
         live::open_socket,
         live::receive_packets,

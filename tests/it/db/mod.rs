@@ -5,6 +5,7 @@ mod guilds;
 mod history;
 mod logs;
 mod plays;
+mod roles;
 mod session_starts;
 mod sound_files;
 mod tokens;

@@ -20,6 +20,8 @@ mod openapi;
 mod page;
 mod player;
 mod plays;
+mod rights;
+mod roles;
 mod socket;
 mod socketio;
 mod sounds;
