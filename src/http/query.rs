@@ -7,8 +7,9 @@ use rocket::http::RawStr;
 use rocket::request::{FromRequest, Outcome};
 
 use super::error::fail;
+use crate::app::App;
 use crate::error::Error;
-use crate::ids::GuildId;
+use crate::ids::{GuildId, UserId};
 
 /// `from` and `limit` of a list. Contract 1: 1 to 9 ASCII digits each, at most once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +56,17 @@ impl InGuild {
     /// 400 where none is given.
     pub(super) fn required(&self) -> Result<GuildId, Error> {
         self.0.ok_or(GUILD)
+    }
+
+    /// The guild, if the caller is one of its members.
+    ///
+    /// # Errors
+    /// As [`check_member`](crate::domain::guilds::Guilds::check_member).
+    pub(super) async fn enter(&self, app: &App, user: UserId) -> Result<Option<GuildId>, Error> {
+        if let Some(guild) = self.0 {
+            app.guilds.check_member(guild, user).await?;
+        }
+        Ok(self.0)
     }
 }
 
