@@ -6,6 +6,7 @@ mod app_log;
 mod auth;
 mod bad_input;
 mod bearer;
+mod clock_steps;
 mod events;
 mod favourites;
 mod guild;
