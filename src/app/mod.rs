@@ -471,5 +471,8 @@ impl Running {
         {
             tracing::error!("the database is not available: the last messages are not kept");
         }
+        if let Err(error) = self.app.db.settle().await {
+            tracing::error!(?error, "the database's journal is left beside it");
+        }
     }
 }

@@ -191,6 +191,15 @@ impl Db {
         }
     }
 
+    /// Brings all that is written into the one file of SQLite, which may be copied then as it is.
+    /// Called at the end.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn settle(&self) -> Result<(), Error> {
+        self.run(connection::settle).await
+    }
+
     /// Whether a query is answered.
     ///
     /// # Errors
@@ -220,6 +229,15 @@ fn failure(error: diesel::result::Error) -> Error {
         {
             tracing::error!(%error, "there is no room to write");
             Error::StorageFull
+        }
+        // A quota, a file system that is read only now, a disk that fails: what is there may still
+        // be read, and it may pass.
+        DatabaseError(_, about)
+            if about.message().contains("disk I/O error")
+                || about.message().contains("readonly database") =>
+        {
+            tracing::error!(%error, "the database cannot be written");
+            UNAVAILABLE
         }
         _ => Error::internal(error),
     }

@@ -12,6 +12,7 @@ mod installation;
 mod messages;
 mod occasions;
 mod player;
+mod program;
 mod settings;
 mod soundboard;
 mod stage;
