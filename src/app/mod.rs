@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::db::{Db, OpenError};
 use crate::discord::{self, Discord};
 use crate::domain::app_log::AppLog;
+use crate::domain::archives::Archives;
 use crate::domain::events::{Audience, Events, Feeds};
 use crate::domain::favourites::Favourites;
 use crate::domain::grants::Grants;
@@ -110,6 +111,8 @@ pub struct App {
     pub suggestions: Arc<Suggestions>,
     /// The guilds' own sounds.
     pub uploads: Arc<Uploads>,
+    /// The same by the archive.
+    pub archives: Archives,
     /// Discord's own soundboards.
     pub soundboard: Arc<Soundboard>,
     /// What people say of sounds.
@@ -138,21 +141,18 @@ impl App {
         records: Records,
     ) -> Result<Arc<Self>, BuildError> {
         let data_dir = |error| BuildError::DataDir(config.data_dir.display().to_string(), error);
-        let cookie_key = match &config.http.secret_key {
-            Some(key) => key.clone(),
-            None => keys::cookie_key(&config.data_dir).map_err(data_dir)?,
-        };
+        let cookie_key = cookie_key(&config).map_err(data_dir)?;
         let db = Db::open(&config.database)?;
         let discord = Discord::new(&config.discord).map_err(BuildError::Discord)?;
         let discord = discord.map(Arc::new);
-        let limits = Limits::new(&config.limits, config.uploads.per_hour, &clock);
-        let limits = Arc::new(limits);
+        let limits = Arc::new(Limits::new(&config, &clock));
         let collection = Collection::open(&config, &db, &clock, worker, &limits, discord.clone());
         let Collection {
             library,
             labels,
             favourites,
             uploads,
+            archives,
             transcoder,
         } = collection.map_err(data_dir)?;
         let settings = Arc::new(Settings::new(db.clone()));
@@ -229,6 +229,7 @@ impl App {
             favourites,
             suggestions,
             uploads,
+            archives,
             soundboard: Arc::new(soundboard),
             labels,
             app_log,
@@ -321,6 +322,14 @@ impl App {
     }
 }
 
+/// The key that was given, else one that is made once.
+fn cookie_key(config: &Config) -> io::Result<Secret> {
+    match &config.http.secret_key {
+        Some(key) => Ok(key.clone()),
+        None => keys::cookie_key(&config.data_dir),
+    }
+}
+
 /// The bus and the table that hear what is logged.
 fn listen_to(records: Records, config: &Config, db: &Db, clock: &Clock) -> (Arc<Events>, AppLog) {
     let Records {
@@ -362,6 +371,7 @@ struct Collection {
     labels: Arc<Labels>,
     favourites: Arc<Favourites>,
     uploads: Arc<Uploads>,
+    archives: Archives,
     transcoder: Transcoder,
 }
 
@@ -397,11 +407,22 @@ impl Collection {
             db.clone(),
             clock.clone(),
         )?;
+        let uploads = Arc::new(uploads);
+        let archives = Archives::new(
+            config.archives.clone(),
+            Arc::clone(&uploads),
+            Arc::clone(&library),
+            Arc::clone(&labels),
+            transcoder.clone(),
+            Arc::clone(limits),
+            clock.clone(),
+        );
         Ok(Self {
             library,
             labels,
             favourites,
-            uploads: Arc::new(uploads),
+            uploads,
+            archives,
             transcoder,
         })
     }

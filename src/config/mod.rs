@@ -5,6 +5,7 @@ mod auth;
 pub mod built;
 mod log;
 mod source;
+mod uploads;
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
@@ -21,6 +22,7 @@ use crate::secret::Secret;
 pub use auth::Auth;
 pub use log::{Log, LogFormat};
 use source::Source;
+pub use uploads::{Archives, Uploads};
 
 /// The defaults: the file that the repository shows is the one that the binary carries.
 const DEFAULTS: &str = include_str!("../../Rocket.toml");
@@ -51,6 +53,8 @@ pub struct Config {
     pub sounds: Sounds,
     /// Sounds of guilds.
     pub uploads: Uploads,
+    /// The same by the archive.
+    pub archives: Archives,
     /// The connection to Discord.
     pub discord: Discord,
     /// Logging in on other sites' pages.
@@ -74,25 +78,6 @@ pub struct Sounds {
     pub cache_max_bytes: u64,
     /// Whether sounds are prepared before somebody asks for them.
     pub prepare_ahead: bool,
-}
-
-/// The sounds that guilds bring in.
-#[derive(Debug, Clone)]
-pub struct Uploads {
-    /// Most bytes of one.
-    pub max_bytes: u64,
-    /// Longest one.
-    pub max_length: Duration,
-    /// How many a guild may have.
-    pub guild_sounds_max: usize,
-    /// How many bytes all of a guild's may have.
-    pub guild_bytes_max: u64,
-    /// What is left free of the disk.
-    pub disk_free_min_bytes: u64,
-    /// How many a member may bring in an hour.
-    pub per_hour: NonZeroU32,
-    /// How long deleted ones can be restored.
-    pub keep_deleted: Duration,
 }
 
 /// The connection to Discord.
@@ -349,7 +334,8 @@ fn read(source: &mut Source) -> Config {
                 text.parse().map_err(|_| "is not true or false")
             }),
         },
-        uploads: read_uploads(source),
+        uploads: Uploads::read(source),
+        archives: Archives::read(source),
         discord: read_discord(source),
         auth: Auth::read(source),
         limits: Limits {
@@ -377,22 +363,6 @@ fn read(source: &mut Source) -> Config {
                 _ => Err("is not 32 or 64 bytes in base64 (openssl rand -base64 32)"),
             }),
         },
-    }
-}
-
-fn read_uploads(source: &mut Source) -> Uploads {
-    const DAY: Duration = Duration::from_hours(24);
-    let per_hour = source.number("uploads.per_hour", 1, 1_000_000) - 1;
-    let days = source.number("uploads.keep_deleted_days", 0, 3650);
-    Uploads {
-        max_bytes: source.number("uploads.max_mib", 1, 64) << 20,
-        max_length: Duration::from_secs(source.number("uploads.max_length_s", 1, 3600)),
-        guild_sounds_max: usize::try_from(source.number("uploads.guild_sounds", 1, 100_000))
-            .unwrap_or(usize::MAX),
-        guild_bytes_max: source.number("uploads.guild_mib", 1, 1 << 24) << 20,
-        disk_free_min_bytes: source.number("uploads.disk_free_mib", 0, 1 << 24) << 20,
-        per_hour: NonZeroU32::MIN.saturating_add(u32::try_from(per_hour).unwrap_or(0)),
-        keep_deleted: DAY * u32::try_from(days).unwrap_or(u32::MAX),
     }
 }
 

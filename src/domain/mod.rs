@@ -2,6 +2,7 @@
 //! `http` and `bot` call in; the domain calls `audio`, `db` and `discord`.
 
 pub mod app_log;
+pub mod archives;
 pub mod changes;
 pub mod events;
 pub mod favourites;

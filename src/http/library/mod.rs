@@ -1,11 +1,14 @@
 //! The library over REST: the operator's sounds and each guild's own. Contract 5. `changes` edits
-//! them, `upload` brings them in; what they sound like is told by `http::media`.
+//! them, `upload` and `bulk` bring them in, `export` hands them out; what they sound like is told
+//! by `http::media`.
 
-use std::borrow::Cow;
+pub(super) mod bulk;
 pub(super) mod changes;
+pub(super) mod export;
 mod form;
 pub(super) mod upload;
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 

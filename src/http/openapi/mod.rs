@@ -71,6 +71,8 @@ use rules::Rules;
         library::list_library,
         library::get_sound,
         library::upload::upload_sound,
+        library::bulk::upload_archive,
+        library::export::export_sounds,
         library::changes::change_sound,
         library::changes::delete_sound,
         library::changes::list_deleted,
