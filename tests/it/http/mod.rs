@@ -13,6 +13,7 @@ mod health;
 mod library;
 mod library_bulk;
 mod library_changes;
+mod library_crash;
 mod library_export;
 mod library_upload;
 mod limits;
