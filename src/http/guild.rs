@@ -50,14 +50,8 @@ pub(super) struct GuildAnswer {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "says to the document what `read` takes")]
 struct GuildChange {
-    /// Needs the operator's leave to read messages; null: none.
-    #[schema(
-        required = false,
-        min_length = 1,
-        max_length = 10,
-        pattern = r"^\S+$",
-        example = "!"
-    )]
+    /// Needs the operator's leave to read messages; null or empty: none.
+    #[schema(required = false, max_length = 10, pattern = r"^\S*$", example = "!")]
     prefix: Option<String>,
     /// Null: the guild's own.
     #[schema(required = false, schema_with = languages)]
@@ -119,7 +113,8 @@ pub(super) async fn get_guild(
     request_body = GuildChange,
     responses(
         (status = 200, description = "The guild as it is now", body = GuildAnswer),
-        (status = 403, description = "Not a member, or one who does not manage the guild")
+        (status = 403, description = "Not a member, or one who does not manage the guild"),
+        (status = 409, description = "A prefix, and the operator lets the bot read no messages")
     ),
 )]
 #[patch("/api/guilds/<guild>", data = "<body>")]

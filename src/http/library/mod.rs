@@ -149,8 +149,20 @@ fn wanted(request: &Request<'_>) -> Result<Wanted, Error> {
     params(
         InGuild,
         ("query" = Option<String>, Query, description = "What somebody has typed of a name."),
-        ("tag" = Option<String>, Query, description = "A tag that the sounds have."),
-        ("category" = Option<String>, Query, description = "The sounds' category."),
+        (
+            "tag" = Option<String>,
+            Query,
+            description = "A tag that the sounds have: letters, digits, spaces, `-` and `_`.",
+            min_length = 1,
+            max_length = 32
+        ),
+        (
+            "category" = Option<String>,
+            Query,
+            description = "The sounds' category, of the same characters.",
+            min_length = 1,
+            max_length = 32
+        ),
         (
             "sort" = Option<String>,
             Query,

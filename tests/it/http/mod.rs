@@ -20,6 +20,7 @@ mod openapi;
 mod page;
 mod player;
 mod plays;
+mod schemathesis;
 mod socket;
 mod socketio;
 mod sounds;

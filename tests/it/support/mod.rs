@@ -6,6 +6,7 @@ pub mod child;
 pub mod dashboard;
 pub mod house;
 pub mod node;
+pub mod schemathesis;
 pub mod socket;
 pub mod stream;
 
