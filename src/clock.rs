@@ -62,6 +62,14 @@ impl Clock {
         }
     }
 
+    /// Sets the wall clock of a manual clock to `wall_ms` (Unix milliseconds), as somebody does who
+    /// sets the system's: the monotonic one does not move.
+    pub fn set_wall(&self, wall_ms: i64) {
+        if let Source::Manual { wall_ms: wall, .. } = &*self.0 {
+            wall.store(wall_ms, Ordering::SeqCst);
+        }
+    }
+
     /// Unix time in milliseconds, as the database keeps it.
     pub fn now_ms(&self) -> i64 {
         match &*self.0 {

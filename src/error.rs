@@ -25,6 +25,9 @@ pub enum Error {
     /// The thing's state does not allow this (409).
     #[error("{0}")]
     Conflict(String),
+    /// The thing is not as the caller has said that it is (412).
+    #[error("{0}")]
+    Precondition(&'static str),
     /// What was sent is more than is taken (413).
     #[error("{0}")]
     TooLarge(String),
@@ -34,12 +37,19 @@ pub enum Error {
     /// Too many requests; the next one is admitted after this long (429).
     #[error("rate limit exceed")]
     Limited(Duration),
+    /// Discord takes nothing more of this kind for now; it does after this long (429). The caller's
+    /// own limit is another matter.
+    #[error("discord limits this server now, try again")]
+    UpstreamLimited(Duration),
     /// Discord refused or answered nonsense (502).
     #[error("{0}")]
     Upstream(&'static str, #[source] Option<Cause>),
     /// A part that is needed is not there now (503).
     #[error("{0}")]
     Unavailable(&'static str),
+    /// Discord has failed or refused too often and is not asked anything for this long (503).
+    #[error("discord is not asked anything for the moment, try again")]
+    UpstreamPaused(Duration),
     /// Discord did not answer in time (504).
     #[error("{0}")]
     UpstreamTimeout(&'static str),
@@ -61,6 +71,41 @@ impl Error {
     /// The caller follows nobody into voice who is not there. Contract 5.
     pub const NOT_IN_VOICE: Self =
         Self::Forbidden("you need to be in a voice channel to perform this command");
+
+    /// The bot itself lacks a right in a channel.
+    pub const BOT_MAY_NOT_WRITE: Self = Self::Forbidden(
+        "the bot may not write in this channel, give it View Channel and Send Messages there",
+    );
+    /// The same of reading.
+    pub const BOT_MAY_NOT_READ: Self = Self::Forbidden(
+        "the bot may not read this channel, give it View Channel and Read Message History there",
+    );
+    /// There is no such channel, or none that the caller may know of.
+    pub const NO_CHANNEL: Self = Self::NotFound("there is no such channel");
+
+    /// The same for another who has waited for the same thing; the cause is kept in words.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        let words = |cause: &Cause| Cause::from(cause.to_string());
+        match self {
+            Self::Invalid(text) => Self::Invalid(text),
+            Self::Unauthorized => Self::Unauthorized,
+            Self::Forbidden(text) => Self::Forbidden(text),
+            Self::NotFound(text) => Self::NotFound(text),
+            Self::Conflict(text) => Self::Conflict(text.clone()),
+            Self::Precondition(text) => Self::Precondition(text),
+            Self::TooLarge(text) => Self::TooLarge(text.clone()),
+            Self::Unsupported(text) => Self::Unsupported(text.clone()),
+            Self::Limited(wait) => Self::Limited(*wait),
+            Self::UpstreamLimited(wait) => Self::UpstreamLimited(*wait),
+            Self::Upstream(text, cause) => Self::Upstream(text, cause.as_ref().map(words)),
+            Self::Unavailable(text) => Self::Unavailable(text),
+            Self::UpstreamPaused(wait) => Self::UpstreamPaused(*wait),
+            Self::UpstreamTimeout(text) => Self::UpstreamTimeout(text),
+            Self::StorageFull => Self::StorageFull,
+            Self::Internal(cause) => Self::Internal(words(cause)),
+        }
+    }
 
     /// A fault of ours, with the cause for the log.
     pub fn internal(cause: impl Into<Cause>) -> Self {

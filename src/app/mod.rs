@@ -1,6 +1,7 @@
 //! Every long-lived part of the server, built here and nowhere else, in order. `cli` builds and
 //! runs it; `http` reaches everything through it.
 
+mod collection;
 mod entrance;
 mod keys;
 
@@ -13,16 +14,21 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::audio::{self, Level, Transcoder};
+use crate::audio::Transcoder;
 use crate::bot::{self, Bot};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, OpenError};
+use crate::discord::rest::Rest;
 use crate::discord::{self, Discord};
+use crate::domain::admins::Admins;
 use crate::domain::app_log::AppLog;
+use crate::domain::archives::Archives;
+use crate::domain::commands::{Commands, Registrar, Unregistered};
 use crate::domain::events::{Audience, Events, Feeds};
 use crate::domain::favourites::Favourites;
 use crate::domain::grants::Grants;
+use crate::domain::guild_data::GuildData;
 use crate::domain::guilds::{Gateway, Guilds, Offline};
 use crate::domain::ingest::Ingest;
 use crate::domain::jwe::Jwe;
@@ -44,6 +50,7 @@ use crate::domain::voice::{Mute, Voice};
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::telemetry::Records;
+use collection::Collection;
 use entrance::Entrance;
 
 /// How often extensions of tokens are written.
@@ -62,6 +69,9 @@ pub enum BuildError {
     /// The database.
     #[error(transparent)]
     Database(#[from] OpenError),
+    /// What stands in the database.
+    #[error("cannot read the database")]
+    Rows(#[source] Error),
     /// The keys or the caches in the data folder.
     #[error("cannot use the data folder {0}")]
     DataDir(String, #[source] io::Error),
@@ -78,12 +88,16 @@ pub struct App {
     pub clock: Clock,
     /// Rows.
     pub db: Db,
+    /// Who administers this installation.
+    pub admins: Arc<Admins>,
     /// The operator's sounds.
     pub library: Arc<Library>,
     /// What prepares them before somebody asks.
     pub ingest: Arc<Ingest>,
     /// Whose guild it is.
     pub guilds: Arc<Guilds>,
+    /// What dashboards see of them.
+    pub guild_data: Arc<GuildData>,
     /// What callers may ask for.
     pub limits: Arc<Limits>,
     /// Sessions and API tokens.
@@ -110,10 +124,14 @@ pub struct App {
     pub suggestions: Arc<Suggestions>,
     /// The guilds' own sounds.
     pub uploads: Arc<Uploads>,
+    /// The same by the archive.
+    pub archives: Archives,
     /// Discord's own soundboards.
     pub soundboard: Arc<Soundboard>,
     /// What people say of sounds.
     pub labels: Arc<Labels>,
+    /// The commands that guilds have made for themselves.
+    pub commands: Arc<Commands>,
     /// What was logged.
     pub app_log: AppLog,
     /// What turns files into sound.
@@ -138,21 +156,18 @@ impl App {
         records: Records,
     ) -> Result<Arc<Self>, BuildError> {
         let data_dir = |error| BuildError::DataDir(config.data_dir.display().to_string(), error);
-        let cookie_key = match &config.http.secret_key {
-            Some(key) => key.clone(),
-            None => keys::cookie_key(&config.data_dir).map_err(data_dir)?,
-        };
-        let db = Db::open(&config.database)?;
-        let discord = Discord::new(&config.discord).map_err(BuildError::Discord)?;
-        let discord = discord.map(Arc::new);
-        let limits = Limits::new(&config.limits, config.uploads.per_hour, &clock);
-        let limits = Arc::new(limits);
+        let cookie_key = cookie_key(&config).map_err(data_dir)?;
+        let (db, admins) = open_db(&config, &clock)?;
+        let rest = Rest::open(&config.discord, clock.clone()).map_err(BuildError::Discord)?;
+        let discord = Discord::new(&config.discord, Arc::new(rest)).map(Arc::new);
+        let limits = Arc::new(Limits::new(&config, &clock));
         let collection = Collection::open(&config, &db, &clock, worker, &limits, discord.clone());
         let Collection {
             library,
             labels,
             favourites,
             uploads,
+            archives,
             transcoder,
         } = collection.map_err(data_dir)?;
         let settings = Arc::new(Settings::new(db.clone()));
@@ -165,24 +180,18 @@ impl App {
             config.sounds.prepare_ahead,
         ));
         let bot = build_bot(&config, discord.as_ref(), &db, &clock)?;
-        let (gateway, voice): (Arc<dyn Gateway>, Arc<dyn Voice>) = match &bot {
-            Some(bot) => (bot.gateway(), bot.voice()),
-            None => (Arc::new(Offline), Arc::new(Mute)),
-        };
-
-        let guilds = Arc::new(Guilds::new(
-            gateway,
-            discord.clone(),
-            db.clone(),
-            clock.clone(),
-        ));
+        let (gateway, voice, registrar) = ports(bot.as_ref());
+        let commands = own_commands(&db, &library, registrar);
+        let guilds = Guilds::new(gateway, discord.clone(), db.clone(), clock.clone());
+        let guilds = Arc::new(guilds);
         let tokens = Arc::new(Tokens::new(db.clone(), clock.clone()));
         let play_log = PlayLog::start(db.clone());
         let entrance = Entrance::open(&config, discord.as_ref(), &guilds, &tokens, &db, &clock);
         let Entrance { login, jwe, grants } = entrance.map_err(data_dir)?;
         let user_guilds = UserGuilds::new(Arc::clone(&grants), Arc::clone(&guilds));
         let (events, app_log) = listen_to(records, &config, &db, &clock);
-        let feeds = feeds(&config, &events, &guilds, &tokens, &clock);
+        let guild_data = guild_data(&config, discord.as_ref(), &guilds, &events, &clock);
+        let feeds = feeds(&config, &events, &guilds, &admins, &tokens, &clock);
         let player = Arc::new(Player::new(
             Arc::clone(&guilds),
             Arc::clone(&library),
@@ -213,9 +222,11 @@ impl App {
             config,
             clock,
             db,
+            admins,
             library,
             ingest,
             guilds,
+            guild_data,
             limits,
             tokens,
             login,
@@ -229,8 +240,10 @@ impl App {
             favourites,
             suggestions,
             uploads,
+            archives,
             soundboard: Arc::new(soundboard),
             labels,
+            commands,
             app_log,
             transcoder,
             cookie_key,
@@ -255,6 +268,8 @@ impl App {
             suggestions: Arc::clone(&self.suggestions),
             uploads: Arc::clone(&self.uploads),
             labels: Arc::clone(&self.labels),
+            guild_data: Arc::clone(&self.guild_data),
+            commands: Arc::clone(&self.commands),
             soundboard: Arc::clone(&self.soundboard),
             limits: Arc::clone(&self.limits),
             db: self.db.clone(),
@@ -321,6 +336,21 @@ impl App {
     }
 }
 
+/// The database, and whom it names as administrators.
+fn open_db(config: &Config, clock: &Clock) -> Result<(Db, Arc<Admins>), BuildError> {
+    let db = Db::open(&config.database)?;
+    let admins = Admins::open(db.clone(), config.admins.clone(), clock.clone());
+    Ok((db, Arc::new(admins.map_err(BuildError::Rows)?)))
+}
+
+/// The key that was given, else one that is made once.
+fn cookie_key(config: &Config) -> io::Result<Secret> {
+    match &config.http.secret_key {
+        Some(key) => Ok(key.clone()),
+        None => keys::cookie_key(&config.data_dir),
+    }
+}
+
 /// The bus and the table that hear what is logged.
 fn listen_to(records: Records, config: &Config, db: &Db, clock: &Clock) -> (Arc<Events>, AppLog) {
     let Records {
@@ -356,66 +386,46 @@ fn build_bot(
     Ok(Some(Arc::new(bot)))
 }
 
-/// The sounds and what is known of them.
-struct Collection {
-    library: Arc<Library>,
-    labels: Arc<Labels>,
-    favourites: Arc<Favourites>,
-    uploads: Arc<Uploads>,
-    transcoder: Transcoder,
+fn guild_data(
+    config: &Config,
+    discord: Option<&Arc<Discord>>,
+    guilds: &Arc<Guilds>,
+    events: &Arc<Events>,
+    clock: &Clock,
+) -> Arc<GuildData> {
+    Arc::new(GuildData::new(
+        Arc::clone(guilds),
+        discord.cloned(),
+        config.discord.members_intent,
+        Arc::clone(events),
+        clock.clone(),
+    ))
 }
 
-impl Collection {
-    fn open(
-        config: &Config,
-        db: &Db,
-        clock: &Clock,
-        worker: PathBuf,
-        limits: &Arc<Limits>,
-        discord: Option<Arc<Discord>>,
-    ) -> io::Result<Self> {
-        let transcoder = Transcoder::new(audio::Settings {
-            cache_dir: config.data_dir.join("cache"),
-            cache_max_bytes: config.sounds.cache_max_bytes,
-            worker,
-            max_length: config.sounds.max_length,
-            target: Level::from_db(config.sounds.loudness_lufs),
-            clock: clock.clone(),
-        })?;
-        let library = Library::open(config.sounds.dir.clone());
-        let labels = Arc::new(Labels::open(db.clone()).map_err(io::Error::other)?);
-        let favourites = Arc::new(Favourites::new(db.clone(), Arc::clone(&library)));
-        let uploads = Uploads::open(
-            config.data_dir.join("sounds"),
-            config.uploads.clone(),
-            Arc::clone(&library),
-            Arc::clone(&labels),
-            Arc::clone(&favourites),
-            transcoder.clone(),
-            Arc::clone(limits),
-            discord,
-            db.clone(),
-            clock.clone(),
-        )?;
-        Ok(Self {
-            library,
-            labels,
-            favourites,
-            uploads: Arc::new(uploads),
-            transcoder,
-        })
+/// What the domain knows the bot as.
+fn ports(bot: Option<&Arc<Bot>>) -> (Arc<dyn Gateway>, Arc<dyn Voice>, Arc<dyn Registrar>) {
+    match bot {
+        Some(bot) => (bot.gateway(), bot.voice(), bot.registrar()),
+        None => (Arc::new(Offline), Arc::new(Mute), Arc::new(Unregistered)),
     }
+}
+
+/// The commands that guilds make, beside the bot's.
+fn own_commands(db: &Db, library: &Arc<Library>, registrar: Arc<dyn Registrar>) -> Arc<Commands> {
+    let library = Arc::clone(library);
+    let commands = Commands::new(db.clone(), library, bot::command_names(), registrar);
+    Arc::new(commands)
 }
 
 fn feeds(
     config: &Config,
     events: &Arc<Events>,
     guilds: &Arc<Guilds>,
+    admins: &Arc<Admins>,
     tokens: &Arc<Tokens>,
     clock: &Clock,
 ) -> Feeds {
-    let admins = config.admins.clone();
-    let audience = Audience::new(Arc::clone(guilds), admins, clock.clone());
+    let audience = Audience::new(Arc::clone(guilds), Arc::clone(admins), clock.clone());
     Feeds::new(
         Arc::clone(events),
         audience,
@@ -457,6 +467,9 @@ impl Running {
             .is_err()
         {
             tracing::error!("the database is not available: the last messages are not kept");
+        }
+        if let Err(error) = self.app.db.settle().await {
+            tracing::error!(?error, "the database's journal is left beside it");
         }
     }
 }

@@ -109,8 +109,8 @@ pub(super) fn from_db(db: f64) -> f32 {
     10_f64.powf(db / 20.0).to_f32().unwrap_or(1.0)
 }
 
-/// Bytes as pairs of digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
+/// Bytes as pairs of digits, the letters small.
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _a_string_takes_everything = write!(text, "{byte:02x}");
         text

@@ -30,7 +30,7 @@ mod worker;
 
 pub use cache::RECIPE;
 pub use container::usual_extension;
-pub use facts::{Facts, Level, PEAK_MAX_DBTP, WAVEFORM_POINTS};
+pub use facts::{Facts, Level, PEAK_MAX_DBTP, WAVEFORM_POINTS, hex};
 pub use original::{Examined, Hash, Original, Stamp};
 pub use reason::{FILE_BYTES_MAX, Reason};
 pub use transcoder::{Origin, Outcome, Prepared, Settings, Transcoder};

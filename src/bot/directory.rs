@@ -3,7 +3,6 @@
 //! channel here.
 
 use std::collections::HashMap;
-use std::num::NonZeroU16;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -17,9 +16,14 @@ use serenity::model::voice::VoiceState;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::discord::rest::Member;
+use super::describe::{
+    describe_channel, describe_guild, describe_member, describe_role, describe_seat, discriminator,
+};
+use crate::discord::guild_data::{Channel, GuildInfo, GuildMember, GuildRole};
 use crate::discord::user_tag;
-use crate::domain::guilds::{BotUser, Gateway, Guild, GuildDetails, MissingRight, Outage, Role};
+use crate::domain::guilds::{
+    BotUser, Gateway, Guild, GuildDetails, KnownMembers, MissingRight, Outage, Role, VoiceSeat,
+};
 use crate::ids::{ChannelId, GuildId, RoleId, UserId};
 
 /// What a guild is called that has been out of order ever since we started.
@@ -31,6 +35,8 @@ pub(super) struct Directory {
     is_connected: AtomicBool,
     /// Wakes those who wait for the bot's own voice state to change.
     own_voice: watch::Sender<()>,
+    /// Whether Discord tells of changes of all members.
+    has_members_intent: bool,
 }
 
 #[derive(Default)]
@@ -46,11 +52,12 @@ struct State {
 }
 
 impl Directory {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(has_members_intent: bool) -> Self {
         Self {
             state: RwLock::default(),
             is_connected: AtomicBool::new(false),
             own_voice: watch::Sender::new(()),
+            has_members_intent,
         }
     }
 
@@ -110,6 +117,24 @@ impl Directory {
         if let Some(id) = from_discord(guild) {
             self.write().names.remove(&id);
         }
+    }
+
+    /// A role as it is now.
+    pub(super) fn role(&self, guild: discord::GuildId, role: discord::RoleId) -> Option<GuildRole> {
+        let cache = self.cache()?;
+        let guild = cache.guild(guild)?;
+        guild.roles.get(&role).and_then(describe_role)
+    }
+
+    /// A member as the last event has it, whatever the intents are.
+    pub(super) fn known_member(
+        &self,
+        guild: discord::GuildId,
+        user: discord::UserId,
+    ) -> Option<GuildMember> {
+        let cache = self.cache()?;
+        let guild = cache.guild(guild)?;
+        guild.members.get(&user).and_then(describe_member)
     }
 
     /// Whether a user is the bot itself.
@@ -239,6 +264,76 @@ impl Gateway for Directory {
         })
     }
 
+    fn channels(&self, guild: GuildId) -> Option<Vec<Channel>> {
+        let cache = self.cache()?;
+        let guild = cache.guild(to_discord(guild))?;
+        let channels = guild.channels.values();
+        Some(channels.filter_map(describe_channel).collect())
+    }
+
+    fn channel(&self, guild: GuildId, channel: ChannelId) -> Option<Channel> {
+        let cache = self.cache()?;
+        let guild = cache.guild(to_discord(guild))?;
+        let channel = discord::ChannelId::new(channel.get());
+        guild.channels.get(&channel).and_then(describe_channel)
+    }
+
+    fn channel_guild(&self, channel: ChannelId) -> Option<GuildId> {
+        let cache = self.cache()?;
+        let guilds: Vec<GuildId> = self.read().names.keys().copied().collect();
+        let channel = discord::ChannelId::new(channel.get());
+        let has_it = |guild: &GuildId| {
+            let guild = cache.guild(to_discord(*guild));
+            guild.is_some_and(|guild| guild.channels.contains_key(&channel))
+        };
+        guilds.into_iter().find(has_it)
+    }
+
+    fn info(&self, guild: GuildId) -> Option<GuildInfo> {
+        let cache = self.cache()?;
+        describe_guild(&*cache.guild(to_discord(guild))?)
+    }
+
+    fn member(&self, guild: GuildId, user: UserId) -> Option<GuildMember> {
+        let (cache, bot) = self.cache().zip(self.bot())?;
+        let is_told_of = self.has_members_intent || user == bot.id;
+        if !is_told_of || !self.is_connected() {
+            return None;
+        }
+        let guild = cache.guild(to_discord(guild))?;
+        let member = guild.members.get(&discord::UserId::new(user.get()))?;
+        describe_member(member)
+    }
+
+    fn members(&self, guild: GuildId) -> Option<KnownMembers> {
+        let (cache, bot) = self.cache().zip(self.bot())?;
+        if !self.is_connected() {
+            return None;
+        }
+        let guild = cache.guild(to_discord(guild))?;
+        // Others may have left: nobody tells of them.
+        let is_known = |user: &discord::UserId| {
+            self.has_members_intent
+                || guild.voice_states.contains_key(user)
+                || user.get() == bot.id.get()
+        };
+        let known = guild.members.iter().filter(|(user, _)| is_known(user));
+        let list: Vec<_> = known
+            .filter_map(|(_, member)| describe_member(member))
+            .collect();
+        let count = u64::try_from(list.len()).unwrap_or(u64::MAX);
+        Some(KnownMembers {
+            is_complete: self.has_members_intent && count == guild.member_count,
+            list,
+        })
+    }
+
+    fn voice_seat(&self, guild: GuildId, user: UserId) -> Option<VoiceSeat> {
+        let cache = self.cache()?;
+        let guild = cache.guild(to_discord(guild))?;
+        describe_seat(guild.voice_states.get(&discord::UserId::new(user.get()))?)
+    }
+
     fn voice_channel(&self, guild: GuildId, user: UserId) -> Option<ChannelId> {
         let cache = self.cache()?;
         let guild = cache.guild(to_discord(guild))?;
@@ -314,24 +409,4 @@ pub(super) fn to_discord(guild: GuildId) -> discord::GuildId {
 /// A guild's id as we take it; every one that Discord gives out fits.
 pub(super) fn from_discord(guild: discord::GuildId) -> Option<GuildId> {
     GuildId::try_from(guild.get()).ok()
-}
-
-/// A discriminator as Discord writes it: four digits, or nothing.
-pub(super) fn discriminator(number: Option<NonZeroU16>) -> String {
-    number.map_or_else(String::new, |number| format!("{number:04}"))
-}
-
-/// A member as Discord describes them beside what they do.
-pub(super) fn describe(member: &serenity::model::guild::Member) -> Member {
-    let until = member.communication_disabled_until;
-    Member {
-        timed_out_until_ms: until.map(|until| until.unix_timestamp().saturating_mul(1_000)),
-        roles: roles(&member.roles),
-    }
-}
-
-/// Roles' ids as we take them.
-pub(super) fn roles(roles: &[discord::RoleId]) -> Vec<RoleId> {
-    let ids = roles.iter().map(|role| RoleId::try_from(role.get()));
-    ids.filter_map(Result::ok).collect()
 }

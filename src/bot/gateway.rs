@@ -9,16 +9,25 @@ use serenity::async_trait;
 use serenity::client::{Context, EventHandler};
 use serenity::http::Http;
 use serenity::model::application::Command;
-use serenity::model::event::ResumedEvent;
+use serenity::model::channel::{GuildChannel, Message};
+use serenity::model::event::{GuildMemberUpdateEvent, ResumedEvent};
 use serenity::model::gateway::Ready;
-use serenity::model::guild::{Guild, PartialGuild, UnavailableGuild};
-use serenity::model::id::GuildId;
+use serenity::model::guild::{Guild, Member, PartialGuild, Role, UnavailableGuild};
+use serenity::model::id::{GuildId, RoleId};
+use serenity::model::user::User;
 use serenity::model::voice::VoiceState;
 use tokio::time::sleep;
 
 use super::commands;
-use super::directory::{Directory, describe, discriminator, from_discord};
+use super::describe::{describe_channel, describe_member, describe_rights, discriminator};
+use super::directory::{Directory, from_discord};
+use super::slash::Slash;
+use crate::discord::guild_data::{Channel, GuildRole};
 use crate::discord::user_tag;
+use crate::domain::commands::Registrar as _;
+use crate::domain::events::GuildEvent;
+use crate::domain::guild_data::{GuildData, Part};
+use crate::domain::guilds::Gateway as _;
 use crate::domain::occasions::{Occasions, Seat, VoiceChange};
 use crate::domain::player::Player;
 use crate::ids;
@@ -38,8 +47,11 @@ pub(super) struct Events {
     directory: Arc<Directory>,
     player: Arc<Player>,
     occasions: Arc<Occasions>,
+    guild_data: Arc<GuildData>,
     /// Whether this process has registered the commands, or is about to.
     has_registered: Arc<AtomicBool>,
+    /// What registers the guilds' own.
+    slash: Arc<Slash>,
 }
 
 impl Events {
@@ -47,14 +59,43 @@ impl Events {
         directory: Arc<Directory>,
         player: Arc<Player>,
         occasions: Arc<Occasions>,
+        guild_data: Arc<GuildData>,
         has_registered: Arc<AtomicBool>,
+        slash: Arc<Slash>,
     ) -> Self {
         Self {
             directory,
             player,
             occasions,
+            guild_data,
             has_registered,
+            slash,
         }
+    }
+
+    fn changed(&self, guild: GuildId, event: Option<GuildEvent>) {
+        if let Some((guild, event)) = from_discord(guild).zip(event) {
+            self.guild_data.changed(guild, event);
+        }
+    }
+
+    /// Tells of a channel as it is now: events are handled side by side, and an earlier one must not
+    /// have the last word. One that is gone is told of by its own event.
+    fn channel_changed(&self, channel: &GuildChannel, make: fn(Arc<Channel>) -> GuildEvent) {
+        let id = ids::ChannelId::try_from(channel.id.get()).ok();
+        let place = from_discord(channel.guild_id).zip(id);
+        let now = place.and_then(|(guild, id)| self.directory.channel(guild, id));
+        self.changed(channel.guild_id, now.map(Arc::new).map(make));
+    }
+
+    fn channel_deleted(&self, channel: &GuildChannel) {
+        let gone = describe_channel(channel).map(Arc::new);
+        self.changed(channel.guild_id, gone.map(GuildEvent::ChannelDeleted));
+    }
+
+    fn role_changed(&self, role: &Role, make: fn(GuildRole) -> GuildEvent) {
+        let now = self.directory.role(role.guild_id, role.id);
+        self.changed(role.guild_id, now.map(make));
     }
 }
 
@@ -65,34 +106,115 @@ impl EventHandler for Events {
         tracing::info!(bot.name = %ready.user.name, guilds = ready.guilds.len(), "connected");
         self.directory
             .connected(&ctx.cache, &ready.user, &ready.guilds);
+        // A new session tells nothing of what was before it.
+        self.guild_data.forget_all();
         self.directory.set_connected(true);
         if !self.has_registered.swap(true, Ordering::AcqRel) {
             let has_registered = Arc::clone(&self.has_registered);
             tokio::spawn(register(Arc::clone(&ctx.http), has_registered));
         }
+        self.slash.connected(&ctx.http);
         let directory = Arc::clone(&self.directory);
+        let slash = Arc::clone(&self.slash);
         tokio::spawn(async move {
             sleep(GUILDS_PATIENCE).await;
             directory.complete();
+            slash.begin();
         });
     }
 
     async fn cache_ready(&self, _: Context, _: Vec<GuildId>) {
         self.directory.complete();
+        self.slash.begin();
     }
 
     async fn resume(&self, _: Context, _: ResumedEvent) {
         self.directory.set_connected(true);
     }
 
-    async fn guild_create(&self, _: Context, guild: Guild, _: Option<bool>) {
+    async fn guild_create(&self, _: Context, guild: Guild, is_new: Option<bool>) {
+        // It may have changed while it was away.
+        let known = from_discord(guild.id).filter(|id| self.directory.guild(*id).is_some());
         self.directory.add(guild.id, &guild.name);
+        if let Some(joined) = from_discord(guild.id).filter(|_| is_new == Some(true)) {
+            self.slash.changed(joined);
+        }
+        for part in [Part::Guild, Part::Roles, Part::Channels, Part::Members] {
+            let old = known.map(|_| GuildEvent::Invalidated(part));
+            self.changed(guild.id, old);
+        }
         // Its voice states are known only now.
         self.directory.own_voice_changed();
     }
 
     async fn guild_update(&self, _: Context, _: Option<Guild>, guild: PartialGuild) {
         self.directory.add(guild.id, &guild.name);
+        let updated = GuildEvent::Updated {
+            name: guild.name,
+            icon: guild.icon.map(|icon| icon.to_string()),
+        };
+        self.changed(guild.id, Some(updated));
+    }
+
+    async fn channel_create(&self, _: Context, channel: GuildChannel) {
+        self.channel_changed(&channel, GuildEvent::ChannelCreated);
+    }
+
+    async fn category_create(&self, _: Context, category: GuildChannel) {
+        self.channel_changed(&category, GuildEvent::ChannelCreated);
+    }
+
+    async fn channel_update(&self, _: Context, _: Option<GuildChannel>, channel: GuildChannel) {
+        self.channel_changed(&channel, GuildEvent::ChannelUpdated);
+    }
+
+    async fn channel_delete(&self, _: Context, channel: GuildChannel, _: Option<Vec<Message>>) {
+        self.channel_deleted(&channel);
+    }
+
+    async fn category_delete(&self, _: Context, category: GuildChannel) {
+        self.channel_deleted(&category);
+    }
+
+    async fn guild_role_create(&self, _: Context, role: Role) {
+        self.role_changed(&role, GuildEvent::RoleCreated);
+    }
+
+    async fn guild_role_update(&self, _: Context, _: Option<Role>, role: Role) {
+        self.role_changed(&role, GuildEvent::RoleUpdated);
+    }
+
+    async fn guild_role_delete(&self, _: Context, guild: GuildId, role: RoleId, _: Option<Role>) {
+        let role = ids::RoleId::try_from(role.get()).ok();
+        self.changed(guild, role.map(GuildEvent::RoleDeleted));
+    }
+
+    async fn guild_member_addition(&self, _: Context, member: Member) {
+        let added = describe_member(&member).map(Arc::new);
+        self.changed(member.guild_id, added.map(GuildEvent::MemberAdded));
+    }
+
+    async fn guild_member_update(
+        &self,
+        _: Context,
+        _: Option<Member>,
+        _: Option<Member>,
+        event: GuildMemberUpdateEvent,
+    ) {
+        let now = self.directory.known_member(event.guild_id, event.user.id);
+        let now = now.map(Arc::new);
+        self.changed(event.guild_id, now.map(GuildEvent::MemberUpdated));
+    }
+
+    async fn guild_member_removal(
+        &self,
+        _: Context,
+        guild: GuildId,
+        user: User,
+        _: Option<Member>,
+    ) {
+        let user = ids::UserId::try_from(user.id.get()).ok();
+        self.changed(guild, user.map(GuildEvent::MemberRemoved));
     }
 
     async fn guild_delete(&self, _: Context, guild: UnavailableGuild, _: Option<Guild>) {
@@ -102,6 +224,7 @@ impl EventHandler for Events {
         }
         self.directory.own_voice_changed();
         if let Some(left) = from_discord(guild.id).filter(|_| !guild.unavailable) {
+            self.slash.forget(left);
             self.player.guild_left(left).await;
         }
     }
@@ -138,7 +261,7 @@ fn voice_change(
         guild,
         user: ids::UserId::try_from(user.id.get()).ok()?,
         user_tag: user_tag(&user.name, &discriminator(user.discriminator)),
-        member: describe(member),
+        member: describe_rights(member),
         before: old.and_then(seat),
         now: seat(new),
     })

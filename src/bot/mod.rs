@@ -3,6 +3,7 @@
 //! domain knows it only as [`Gateway`] and [`Voice`].
 
 mod commands;
+mod describe;
 mod directory;
 mod gateway;
 mod mix;
@@ -10,10 +11,12 @@ mod prompt;
 mod reasons;
 mod relay;
 mod session;
+mod slash;
 mod track;
 mod voice;
 mod words;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -21,7 +24,9 @@ use crate::clock::Clock;
 use crate::config;
 use crate::db::Db;
 use crate::discord::Discord;
+use crate::domain::commands::{Commands, Registrar};
 use crate::domain::favourites::Favourites;
+use crate::domain::guild_data::GuildData;
 use crate::domain::guilds::{Gateway, Outage};
 use crate::domain::labels::Labels;
 use crate::domain::library::Library;
@@ -37,6 +42,7 @@ use crate::domain::voice::Voice;
 use crate::secret::Secret;
 use directory::Directory;
 use relay::Nudge;
+use slash::Slash;
 use voice::Calls;
 
 /// Why the bot will not work until somebody changes something.
@@ -67,6 +73,11 @@ impl BotError {
     }
 }
 
+/// What the bot's own commands are called: a guild's own cannot be called the same.
+pub fn command_names() -> HashSet<String> {
+    commands::names()
+}
+
 /// What commands and events work on.
 #[derive(Clone)]
 pub struct Parts {
@@ -88,6 +99,10 @@ pub struct Parts {
     pub soundboard: Arc<Soundboard>,
     /// What people say of sounds.
     pub labels: Arc<Labels>,
+    /// What dashboards see of guilds.
+    pub guild_data: Arc<GuildData>,
+    /// The guilds' own commands.
+    pub commands: Arc<Commands>,
     /// What members may ask for, by commands and otherwise.
     pub limits: Arc<Limits>,
     /// Rows.
@@ -107,8 +122,11 @@ pub struct Bot {
     calls: Arc<Calls>,
     nudge: Nudge,
     has_registered: Arc<AtomicBool>,
+    slash: Arc<Slash>,
     /// What messages may begin with, where Discord lets the bot read them.
     prefix: Option<String>,
+    /// Whether the application has the Guild Members intent.
+    has_members_intent: bool,
 }
 
 impl Bot {
@@ -121,7 +139,8 @@ impl Bot {
         starts: Arc<SessionStarts>,
         clock: Clock,
     ) -> Self {
-        let directory = Arc::new(Directory::new());
+        let directory = Arc::new(Directory::new(config.members_intent));
+        let slash = Slash::new(Arc::clone(&directory), clock.clone());
         Self {
             http,
             proxy: (config.rest_url() != config::DISCORD).then(|| config.rest_url().to_owned()),
@@ -133,13 +152,20 @@ impl Bot {
             directory,
             nudge: Nudge::new(),
             has_registered: Arc::default(),
+            slash: Arc::new(slash),
             prefix: config.message_prefix.clone(),
+            has_members_intent: config.members_intent,
         }
     }
 
     /// What the connection knows.
     pub fn gateway(&self) -> Arc<dyn Gateway> {
         self.directory.clone()
+    }
+
+    /// Who tells Discord of guilds' own commands.
+    pub fn registrar(&self) -> Arc<dyn Registrar> {
+        self.slash.clone()
     }
 
     /// The voice connections.

@@ -74,13 +74,24 @@ impl Bot {
     pub async fn run(
         self: Arc<Self>,
         parts: Parts,
+        stop: watch::Receiver<bool>,
+    ) -> Result<(), BotError> {
+        tokio::select! {
+            ended = self.keep_connected(&parts, stop) => ended,
+            never = self.slash.run(&parts.commands) => match never {},
+        }
+    }
+
+    async fn keep_connected(
+        &self,
+        parts: &Parts,
         mut stop: watch::Receiver<bool>,
     ) -> Result<(), BotError> {
         let token = self.token.as_ref().ok_or(BotError::NoToken)?;
         let mut next = RETRY_MIN;
         loop {
             let started = self.clock.monotonic();
-            let end = self.session(token, &parts, &mut stop).await;
+            let end = self.session(token, parts, &mut stop).await;
             self.directory.set_connected(false);
             let held = self.clock.monotonic().saturating_sub(started) > HELD;
             let (outage, asked) = match end {
@@ -225,11 +236,16 @@ impl Bot {
         if self.prefix.is_some() {
             intents |= GatewayIntents::MESSAGE_CONTENT;
         }
+        if self.has_members_intent {
+            intents |= GatewayIntents::GUILD_MEMBERS;
+        }
         let events = Events::new(
             Arc::clone(&self.directory),
             Arc::clone(&data.parts.player),
             Arc::clone(&data.parts.occasions),
+            Arc::clone(&data.parts.guild_data),
             Arc::clone(&self.has_registered),
+            Arc::clone(&self.slash),
         );
         let framework = Framework::builder()
             .options(commands::options(self.prefix.is_some()))

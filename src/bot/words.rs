@@ -39,6 +39,8 @@ const GERMAN: &[(&str, &str)] = &[
         "**{}** is no favourite of yours any more",
         "**{}** ist kein Favorit von dir mehr",
     ),
+    ("A command of this server", "Ein Befehl dieses Servers"),
+    ("Plays {}", "Spielt {}"),
     (
         "Use a command, or mention me with one or with the name of a sound: `@{} tada`",
         "Nimm einen Befehl, oder erwähne mich mit einem oder mit dem Namen eines Sounds: `@{} tada`",
@@ -102,6 +104,10 @@ const GERMAN: &[(&str, &str)] = &[
     (
         "one of your roles may not play sounds",
         "eine deiner Rollen darf keine Sounds spielen",
+    ),
+    (
+        "one of your roles may not use this bot",
+        "eine deiner Rollen darf diesen Bot nicht benutzen",
     ),
     ("rate limit exceed", "nicht so schnell, warte einen Moment"),
     ("sound was not found", "diesen Sound gibt es nicht"),

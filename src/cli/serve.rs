@@ -6,6 +6,7 @@ use std::{env, io};
 
 use rocket::fairing::AdHoc;
 use tokio::io::AsyncReadExt as _;
+use tokio::signal::unix::{SignalKind, signal};
 
 use indicatif::MultiProgress;
 
@@ -61,6 +62,7 @@ async fn serve(
     for name in config.discord.missing() {
         tracing::warn!("{name} is not set: the bot is off and nobody can log in");
     }
+    heed_second_request()?;
     let app = App::build(config, clock, worker, records)?;
     tokio::spawn(progress::show(console, app.ingest.progress()));
     let running = app.start();
@@ -79,6 +81,23 @@ async fn serve(
     tracing::info!("stopping");
     running.stop().await;
     ended.map(drop).map_err(Into::into)
+}
+
+/// Ends the process at once for those who ask for its end a second time.
+fn heed_second_request() -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        for _ in 0..2 {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        tracing::warn!("told to stop again: what is not written is lost");
+        process::exit(1);
+    });
+    Ok(())
 }
 
 /// Every live channel and voice connection is an open file, and most systems let a program have

@@ -5,6 +5,7 @@ mod auth;
 pub mod built;
 mod log;
 mod source;
+mod uploads;
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
@@ -21,6 +22,7 @@ use crate::secret::Secret;
 pub use auth::Auth;
 pub use log::{Log, LogFormat};
 use source::Source;
+pub use uploads::{Archives, Uploads};
 
 /// The defaults: the file that the repository shows is the one that the binary carries.
 const DEFAULTS: &str = include_str!("../../Rocket.toml");
@@ -51,6 +53,8 @@ pub struct Config {
     pub sounds: Sounds,
     /// Sounds of guilds.
     pub uploads: Uploads,
+    /// The same by the archive.
+    pub archives: Archives,
     /// The connection to Discord.
     pub discord: Discord,
     /// Logging in on other sites' pages.
@@ -76,25 +80,6 @@ pub struct Sounds {
     pub prepare_ahead: bool,
 }
 
-/// The sounds that guilds bring in.
-#[derive(Debug, Clone)]
-pub struct Uploads {
-    /// Most bytes of one.
-    pub max_bytes: u64,
-    /// Longest one.
-    pub max_length: Duration,
-    /// How many a guild may have.
-    pub guild_sounds_max: usize,
-    /// How many bytes all of a guild's may have.
-    pub guild_bytes_max: u64,
-    /// What is left free of the disk.
-    pub disk_free_min_bytes: u64,
-    /// How many a member may bring in an hour.
-    pub per_hour: NonZeroU32,
-    /// How long deleted ones can be restored.
-    pub keep_deleted: Duration,
-}
-
 /// The connection to Discord.
 #[derive(Debug, Clone)]
 pub struct Discord {
@@ -112,9 +97,17 @@ pub struct Discord {
     pub client_secret: Option<Secret>,
     /// Wait between a fresh join and the first sound.
     pub voice_settle: Duration,
+    /// Requests that Discord answers with 401, 403 or 429 in ten minutes after which it is not asked
+    /// anything more; at 10 000 it bans the address.
+    pub invalid_requests_max: u32,
     /// What messages may begin with in place of a mention, 1 to 10 characters without white
     /// space. The application needs Discord's privileged Message Content Intent then.
     pub message_prefix: Option<String>,
+    /// Whether the application has Discord's privileged Guild Members intent: all members of a
+    /// guild are known then, and what changes of them counts at once.
+    pub members_intent: bool,
+    /// Whether `/botapi` shows messages to those who may read them.
+    pub botapi_messages: bool,
 }
 
 impl Discord {
@@ -345,11 +338,10 @@ fn read(source: &mut Source) -> Config {
                 _ => Err("is not a loudness from -31 to -5"),
             }),
             cache_max_bytes: source.number("sounds.cache_max_mib", 16, 1 << 24) << 20,
-            prepare_ahead: source.parse("sounds.prepare_ahead", true, |text| {
-                text.parse().map_err(|_| "is not true or false")
-            }),
+            prepare_ahead: source.switch("sounds.prepare_ahead", true),
         },
-        uploads: read_uploads(source),
+        uploads: Uploads::read(source),
+        archives: Archives::read(source),
         discord: read_discord(source),
         auth: Auth::read(source),
         limits: Limits {
@@ -377,22 +369,6 @@ fn read(source: &mut Source) -> Config {
                 _ => Err("is not 32 or 64 bytes in base64 (openssl rand -base64 32)"),
             }),
         },
-    }
-}
-
-fn read_uploads(source: &mut Source) -> Uploads {
-    const DAY: Duration = Duration::from_hours(24);
-    let per_hour = source.number("uploads.per_hour", 1, 1_000_000) - 1;
-    let days = source.number("uploads.keep_deleted_days", 0, 3650);
-    Uploads {
-        max_bytes: source.number("uploads.max_mib", 1, 64) << 20,
-        max_length: Duration::from_secs(source.number("uploads.max_length_s", 1, 3600)),
-        guild_sounds_max: usize::try_from(source.number("uploads.guild_sounds", 1, 100_000))
-            .unwrap_or(usize::MAX),
-        guild_bytes_max: source.number("uploads.guild_mib", 1, 1 << 24) << 20,
-        disk_free_min_bytes: source.number("uploads.disk_free_mib", 0, 1 << 24) << 20,
-        per_hour: NonZeroU32::MIN.saturating_add(u32::try_from(per_hour).unwrap_or(0)),
-        keep_deleted: DAY * u32::try_from(days).unwrap_or(u32::MAX),
     }
 }
 
@@ -436,7 +412,13 @@ fn read_discord(source: &mut Source) -> Discord {
             prefix if is_prefix(prefix) => Ok(Some(prefix.to_owned())),
             _ => Err("is not 1 to 10 characters without white space"),
         }),
+        members_intent: source.switch("discord.members_intent", false),
+        botapi_messages: source.switch("discord.botapi_messages", false),
         voice_settle: Duration::from_millis(source.number("discord.voice_settle_ms", 0, 10_000)),
+        invalid_requests_max: source
+            .number("discord.invalid_requests_max", 10, 9_000)
+            .try_into()
+            .unwrap_or(u32::MAX),
     }
 }
 

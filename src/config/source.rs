@@ -68,7 +68,13 @@ impl Source {
         self.take(key, default, true, parse)
     }
 
-    /// The same for a value that may not be shown, in faults neither.
+    /// `true` or `false`; `default` stands in after a fault.
+    pub(super) fn switch(&mut self, key: &str, default: bool) -> bool {
+        let read = |text: &str| text.parse().map_err(|_| "is not true or false");
+        self.parse(key, default, read)
+    }
+
+    /// The same as [`parse`](Self::parse) for a value that may not be shown, in faults neither.
     pub(super) fn parse_secret<T>(
         &mut self,
         key: &str,

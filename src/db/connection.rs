@@ -139,6 +139,14 @@ pub(super) fn take_time(conn: &mut AnyConnection) -> QueryResult<()> {
     }
 }
 
+/// Brings what stands in SQLite's journal into the database itself.
+pub(super) fn settle(conn: &mut AnyConnection) -> QueryResult<()> {
+    match conn {
+        AnyConnection::Sqlite(conn) => conn.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)"),
+        AnyConnection::Postgres(_) => Ok(()),
+    }
+}
+
 /// Copies an SQLite database as it is at this moment, also while others write to it. Blocks.
 ///
 /// # Errors

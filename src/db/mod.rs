@@ -4,12 +4,15 @@
 mod connection;
 pub mod favourites;
 pub mod grants;
+pub mod guild_commands;
+pub mod guild_registrations;
 pub mod guild_sounds;
 pub mod guilds;
 pub mod history;
 pub mod logs;
 pub mod original;
 pub mod plays;
+pub mod roles;
 mod schema;
 pub mod session_starts;
 pub mod sound_files;
@@ -190,6 +193,15 @@ impl Db {
         }
     }
 
+    /// Brings all that is written into the one file of SQLite, which may be copied then as it is.
+    /// Called at the end.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn settle(&self) -> Result<(), Error> {
+        self.run(connection::settle).await
+    }
+
     /// Whether a query is answered.
     ///
     /// # Errors
@@ -219,6 +231,15 @@ fn failure(error: diesel::result::Error) -> Error {
         {
             tracing::error!(%error, "there is no room to write");
             Error::StorageFull
+        }
+        // A quota, a file system that is read only now, a disk that fails: what is there may still
+        // be read, and it may pass.
+        DatabaseError(_, about)
+            if about.message().contains("disk I/O error")
+                || about.message().contains("readonly database") =>
+        {
+            tracing::error!(%error, "the database cannot be written");
+            UNAVAILABLE
         }
         _ => Error::internal(error),
     }

@@ -281,3 +281,53 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(tokens, user_grants);
+
+diesel::table! {
+    /// Commands that guilds have made for themselves.
+    guild_commands (id) {
+        /// Number of the command.
+        id -> BigInt,
+        /// The guild.
+        guild_id -> BigInt,
+        /// What it is called.
+        command -> Text,
+        /// What it answers, as JSON.
+        response -> Text,
+        /// Grows with each change.
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    /// Guilds in which Discord knows of commands of their own.
+    guild_registrations (guild_id) {
+        /// The guild.
+        guild_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    /// Roles of this installation.
+    roles (id) {
+        /// Number of the role.
+        id -> BigInt,
+        /// What it is called.
+        name -> Text,
+    }
+}
+
+diesel::table! {
+    /// Who has which role.
+    user_roles (role_id, user_id) {
+        /// The user, who may never have logged in.
+        user_id -> BigInt,
+        /// The role.
+        role_id -> BigInt,
+        /// The user who gave it.
+        given_by -> BigInt,
+        /// When, in Unix milliseconds.
+        given_ms -> BigInt,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(user_roles, users);

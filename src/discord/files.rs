@@ -4,7 +4,8 @@
 use bytes::Bytes;
 use reqwest::{Response, Url};
 
-use super::{Discord, nonsense, refusal, send};
+use super::Discord;
+use super::rest::{nonsense, refused, unreached};
 use crate::error::Error;
 
 /// Where Discord keeps files.
@@ -39,9 +40,11 @@ impl Discord {
     /// 400 for an address that is none of Discord's, 502 and 504 for Discord's failures.
     pub async fn download(&self, address: &str) -> Result<Download, Error> {
         let url = self.file_url(address).ok_or(Error::BAD_REQUEST)?;
-        let answer = send(self.http.get(url)).await?;
+        // Files are no part of the API, whose limits they do not count for.
+        let request = self.rest.http().get(url);
+        let answer = request.send().await.map_err(unreached)?;
         if !answer.status().is_success() {
-            return Err(refusal(&answer));
+            return Err(refused(answer.status()));
         }
         Ok(Download(answer))
     }

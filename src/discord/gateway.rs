@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use reqwest::header::RETRY_AFTER;
-use reqwest::{Response, StatusCode};
 use serde::Deserialize;
 
-use super::{Discord, read};
+use super::Discord;
+use super::rest::{Manner, Urgency, read};
 use crate::error::Error;
 
 /// What Discord says before a bot connects.
@@ -26,7 +25,7 @@ pub enum GatewayBotError {
     /// It refuses the bot's token, now or earlier.
     #[error("discord refuses the bot's token")]
     TokenRefused,
-    /// Too many requests: after this long the next one may be sent.
+    /// Too many requests, or too many failures: after this long the next one may be sent.
     #[error("discord limits this server now")]
     Limited(Duration),
     /// It cannot be reached, or answers nonsense.
@@ -53,31 +52,24 @@ impl Discord {
     /// # Errors
     /// [`GatewayBotError`]. After Discord has refused the bot's token once it is not asked again.
     pub async fn gateway_bot(&self) -> Result<GatewayBot, GatewayBotError> {
-        let answer = match self.get_as_bot("/gateway/bot").await {
+        // Whoever connects tries again by itself, after longer times.
+        let manner = Manner::READ.with(Urgency::Interactive).once();
+        let answer = match self.get_as_bot_with("/gateway/bot", manner).await {
             Ok(answer) => answer,
             Err(_) if self.is_token_refused() => return Err(GatewayBotError::TokenRefused),
+            Err(Error::UpstreamLimited(wait) | Error::UpstreamPaused(wait)) => {
+                return Err(GatewayBotError::Limited(wait));
+            }
             Err(error) => return Err(error.into()),
         };
-        if answer.status() == StatusCode::TOO_MANY_REQUESTS {
-            return Err(GatewayBotError::Limited(retry_after(&answer)));
-        }
         let Answer {
             url,
             session_start_limit: limit,
-        } = read(answer).await?;
+        } = read(answer)?;
         Ok(GatewayBot {
             url,
             starts_remaining: limit.remaining,
             reset_after: Duration::from_millis(limit.reset_after),
         })
     }
-}
-
-/// What an answer asks for; nothing where it does not say so, or not in numbers.
-fn retry_after(answer: &Response) -> Duration {
-    let seconds = answer.headers().get(RETRY_AFTER);
-    let seconds = seconds.and_then(|value| value.to_str().ok()?.parse().ok());
-    seconds
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .unwrap_or_default()
 }

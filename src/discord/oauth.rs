@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use reqwest::{StatusCode, Url};
+use reqwest::{Method, StatusCode, Url};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::{Discord, read, send};
+use super::Discord;
+use super::rest::{nonsense, read, refusal};
 use crate::error::Error;
 use crate::ids::{GuildId, UserId};
 use crate::secret::Secret;
@@ -167,15 +168,15 @@ impl Discord {
 
     async fn ask_grant(&self, form: &[(&str, &str)]) -> Result<Option<Grant>, Error> {
         let request = self
-            .http
-            .post(self.url("/oauth2/token"))
+            .rest
+            .request(Method::POST, "/oauth2/token")
             .basic_auth(&self.client_id, Some(self.client_secret.expose()))
             .form(form);
-        let answer = send(request).await?;
+        let answer = self.send(request).await?;
         if answer.status() == StatusCode::BAD_REQUEST {
             return Ok(None);
         }
-        let grant: GrantAnswer = read(answer).await?;
+        let grant: GrantAnswer = read(answer)?;
         Ok(Some(Grant {
             access: Secret::new(grant.access_token),
             refresh: Secret::new(grant.refresh_token),
@@ -190,10 +191,10 @@ impl Discord {
     /// 502 and 504 for Discord's failures.
     pub async fn get_account(&self, access: &Secret) -> Result<Account, Error> {
         let request = self
-            .http
-            .get(self.url("/users/@me"))
+            .rest
+            .request(Method::GET, "/users/@me")
             .bearer_auth(access.expose());
-        let user: UserAnswer = read(send(request).await?).await?;
+        let user: UserAnswer = read(self.send(request).await?)?;
         Ok(Account {
             id: id(&user.id)?,
             username: user.username,
@@ -218,14 +219,14 @@ impl Discord {
     /// 502 and 504 for Discord's other failures.
     pub async fn find_user_guilds(&self, access: &Secret) -> Result<Option<Vec<UserGuild>>, Error> {
         let request = self
-            .http
-            .get(self.url("/users/@me/guilds"))
+            .rest
+            .request(Method::GET, "/users/@me/guilds")
             .bearer_auth(access.expose());
-        let answer = send(request).await?;
+        let answer = self.send(request).await?;
         if answer.status() == StatusCode::UNAUTHORIZED {
             return Ok(None);
         }
-        let guilds: Vec<GuildAnswer> = read(answer).await?;
+        let guilds: Vec<GuildAnswer> = read(answer)?;
         Ok(Some(
             guilds.into_iter().filter_map(GuildAnswer::read).collect(),
         ))
@@ -242,20 +243,20 @@ impl Discord {
             ("token_type_hint", "access_token"),
         ];
         let request = self
-            .http
-            .post(self.url("/oauth2/token/revoke"))
+            .rest
+            .request(Method::POST, "/oauth2/token/revoke")
             .basic_auth(&self.client_id, Some(self.client_secret.expose()))
             .form(&form);
-        let answer = send(request).await?;
+        let answer = self.send(request).await?;
         if answer.status().is_success() {
             Ok(())
         } else {
-            Err(super::refusal(&answer))
+            Err(refusal(&answer))
         }
     }
 }
 
 fn id(text: &str) -> Result<UserId, Error> {
     text.parse()
-        .map_err(|_| super::nonsense("a user id that is none".into()))
+        .map_err(|_| nonsense("a user id that is none".into()))
 }

@@ -4,7 +4,8 @@
 use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use super::{Discord, WAIT_MAX, read, refusal, wait_asked};
+use super::Discord;
+use super::rest::{Manner, Urgency, read, refusal};
 use crate::error::Error;
 use crate::ids::{ChannelId, GuildId};
 
@@ -44,15 +45,12 @@ impl Discord {
     /// The sounds of a guild's soundboard, by name.
     ///
     /// # Errors
-    /// 502 and 504 for Discord's failures, 503 where it limits us.
+    /// 502 and 504 for Discord's failures, 429 where it limits us, 503 while it is left alone.
     pub async fn list_soundboard(&self, guild: GuildId) -> Result<Vec<NativeSound>, Error> {
         let path = format!("/guilds/{guild}/soundboard-sounds");
-        let mut answer = self.get_as_bot(&path).await?;
-        if let Some(wait) = wait_asked(&answer).filter(|wait| *wait <= WAIT_MAX) {
-            tokio::time::sleep(wait).await;
-            answer = self.get_as_bot(&path).await?;
-        }
-        let list: List = read(answer).await?;
+        // Somebody waits for the play.
+        let manner = Manner::READ.with(Urgency::Interactive);
+        let list: List = read(self.get_as_bot_with(&path, manner).await?)?;
         let sounds = list.items.into_iter().filter_map(|item| {
             Some(NativeSound {
                 id: item.sound_id.parse().ok()?,
@@ -71,7 +69,7 @@ impl Discord {
     ///
     /// # Errors
     /// 403 where the bot may not, 404 where the sound is gone, 502 and 504 for Discord's failures,
-    /// 503 where it limits us.
+    /// 429 where it limits us, 503 while it is left alone.
     pub async fn send_sound(
         &self,
         guild: GuildId,

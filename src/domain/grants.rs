@@ -137,7 +137,7 @@ impl Grants {
             entry.or_insert_with_if(read, is_old).await.into_value()
         });
         let seen = reading.await.map_err(Error::internal)?;
-        seen.answer.map_err(|error| again(&error))
+        seen.answer.map_err(|error| error.again())
     }
 
     /// Gives a user's grant back when no living session needs it: Discord forgets it, and so do
@@ -295,17 +295,4 @@ fn place(user: UserId) -> Vec<u8> {
 
 fn warn_unopened(user: UserId, why: Unopened) {
     tracing::warn!(user_id = %user, %why, "a grant does not open: its user has to log in again");
-}
-
-/// The same failure for one more who has waited for it; its cause becomes a text.
-fn again(error: &Error) -> Error {
-    let cause = || std::error::Error::source(error).map(|cause| cause.to_string().into());
-    match error {
-        Error::Upstream(text, _) => Error::Upstream(text, cause()),
-        Error::UpstreamTimeout(text) => Error::UpstreamTimeout(text),
-        Error::Unavailable(text) => Error::Unavailable(text),
-        Error::Limited(wait) => Error::Limited(*wait),
-        Error::StorageFull => Error::StorageFull,
-        other => Error::internal(cause().unwrap_or_else(|| other.to_string().into())),
-    }
 }

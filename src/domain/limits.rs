@@ -16,7 +16,7 @@ use governor::{NotUntil, Quota, RateLimiter};
 use moka::sync::Cache;
 
 use crate::clock::Clock;
-use crate::config;
+use crate::config::Config;
 use crate::ids::UserId;
 
 /// Most keys of one limiter; beyond them the unknown ones share one bucket.
@@ -70,29 +70,28 @@ pub struct Limits {
     blocked: Cache<AddressKey, Duration>,
     oauth: Keyed<AddressKey>,
     uploads: Keyed<UserId>,
+    archives: Keyed<UserId>,
     clock: Clock,
 }
 
 impl Limits {
     /// The per-user buckets as configured, the others as `docs/api.md` has them.
-    pub fn new(config: &config::Limits, uploads_per_hour: NonZeroU32, clock: &Clock) -> Self {
+    pub fn new(config: &Config, clock: &Clock) -> Self {
+        let (users, uploads, archives) = (&config.limits, &config.uploads, &config.archives);
         let fixed = |burst: u32, refill_ms: u64| {
             let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
             Keyed::new(burst, Duration::from_millis(refill_ms), clock, KEYS_MAX)
         };
+        let hourly = |burst: NonZeroU32| Keyed::new(burst, HOUR / burst.get(), clock, KEYS_MAX);
         Self {
-            users: Keyed::new(config.burst, config.refill, clock, KEYS_MAX),
+            users: Keyed::new(users.burst, users.refill, clock, KEYS_MAX),
             sockets: Keyed::new(SOCKET_BURST, SOCKET_REFILL, clock, KEYS_MAX),
             strangers: fixed(60, 100),
             failures: fixed(10, 60_000),
             blocked: Cache::new(BLOCKED_MAX),
             oauth: fixed(10, 6_000),
-            uploads: Keyed::new(
-                uploads_per_hour,
-                HOUR / uploads_per_hour.get(),
-                clock,
-                KEYS_MAX,
-            ),
+            uploads: hourly(uploads.per_hour),
+            archives: hourly(archives.per_hour),
             clock: clock.clone(),
         }
     }
@@ -165,6 +164,14 @@ impl Limits {
         self.uploads.check(&user)
     }
 
+    /// Counts an archive of sounds that somebody brings in.
+    ///
+    /// # Errors
+    /// When they have brought too many.
+    pub fn charge_archive(&self, user: UserId) -> Result<(), Refused> {
+        self.archives.check(&user)
+    }
+
     /// Drops the keys whose buckets are full again. Called once a minute.
     pub fn drop_idle(&self) {
         self.users.drop_idle();
@@ -173,6 +180,7 @@ impl Limits {
         self.failures.drop_idle();
         self.oauth.drop_idle();
         self.uploads.drop_idle();
+        self.archives.drop_idle();
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::db::{AnyConnection, Db, QueryResult, user_sounds};
-use crate::discord::rest::Member;
+use crate::discord::guild_data::Member;
 use crate::domain::library::Library;
 use crate::domain::limits::Limits;
 use crate::domain::player::{Asker, Player};

@@ -193,6 +193,18 @@ impl GuildSettings {
         Err(Error::Forbidden("you need a DJ role to play sounds"))
     }
 
+    /// Passes when none of a member's roles is kept from playing: such a member is answered
+    /// nothing else either.
+    ///
+    /// # Errors
+    /// 403 for others.
+    pub fn check_not_blocked(&self, roles: &[RoleId]) -> Result<(), Error> {
+        if self.blocked_roles.iter().any(|role| roles.contains(role)) {
+            return Err(Error::Forbidden("one of your roles may not use this bot"));
+        }
+        Ok(())
+    }
+
     /// What commands in messages are to begin with, as it is written; `-`, or nothing, for no such
     /// commands.
     ///

@@ -30,7 +30,7 @@ const LIFETIME_MS: i64 = 7 * DAY_MS;
 /// And in any case this long after it was issued.
 const CAP_MS: i64 = 90 * DAY_MS;
 /// An extension is written at most this often per token.
-const WRITE_EVERY_MS: i64 = 60_000;
+const WRITE_EVERY_MS: u64 = 60_000;
 /// Most named tokens of one user.
 const NAMED_MAX: i64 = 10;
 /// Most verified tokens remembered.
@@ -305,7 +305,8 @@ impl Tokens {
         token
             .expires_ms
             .store((now_ms + LIFETIME_MS).min(token.cap_ms), Ordering::Relaxed);
-        if now_ms - token.written_ms.load(Ordering::Relaxed) >= WRITE_EVERY_MS {
+        // The clock may have been set back.
+        if now_ms.abs_diff(token.written_ms.load(Ordering::Relaxed)) >= WRITE_EVERY_MS {
             self.unwritten()
                 .entry(token.id)
                 .or_insert_with(|| Arc::clone(token));

@@ -98,7 +98,7 @@ impl UserGuilds {
             name: guild.name.clone(),
             icon: details.icon.clone(),
             is_owner: details.owner == user,
-            permissions: details.permissions(user, &member.roles) & KNOWN,
+            permissions: details.permissions(user, &member.rights.roles) & KNOWN,
             has_bot: Some(true),
         })
     }

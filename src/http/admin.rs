@@ -18,7 +18,6 @@ use super::error::fail;
 use super::guards::{AppState, Caller};
 use super::live::{LogData, describe_log};
 use super::query::{self, Paging};
-use crate::app::App;
 use crate::config::built;
 use crate::db::logs::LogEntry;
 use crate::db::plays;
@@ -106,7 +105,7 @@ pub(super) async fn list_logs(
     paging: Paging,
     at_least: AtLeast,
 ) -> Result<Page<Entry>, Error> {
-    check_admin(app, &caller)?;
+    app.admins.check(caller.user())?;
     let limit = paging.limit.unwrap_or(LIMIT_DEFAULT);
     let limit = limit.min(app.config.limits.page_max);
     let page = app.app_log.page(at_least.0, paging.from, limit).await?;
@@ -172,7 +171,7 @@ pub(super) struct SoundStats {
 )]
 #[get("/api/admin/stats")]
 pub(super) fn show_stats(app: &AppState, caller: Caller) -> Result<Json<Stats>, Error> {
-    check_admin(app, &caller)?;
+    app.admins.check(caller.user())?;
     let gateway = app.guilds.gateway();
     let bot = gateway.bot().map(|bot| bot.id);
     let guilds = gateway.guilds().unwrap_or_default();
@@ -217,7 +216,7 @@ pub(super) async fn show_sound_stats(
     app: &AppState,
     caller: Caller,
 ) -> Result<Json<SoundStats>, Error> {
-    check_admin(app, &caller)?;
+    app.admins.check(caller.user())?;
     let sounds = app.library.list_all();
     let sizes = sounds.iter().map(|sound| sound.original.stamp().size_bytes);
     let (sounds_len, size_b) = (sounds.len(), sizes.sum());
@@ -233,12 +232,4 @@ fn describe_guild(guild: &Guild) -> GuildEntry {
         name: guild.name.clone(),
         id: guild.id.to_string(),
     }
-}
-
-/// Passes administrators of this installation.
-fn check_admin(app: &App, caller: &Caller) -> Result<(), Error> {
-    if app.config.admins.contains(&caller.user()) {
-        return Ok(());
-    }
-    Err(Error::Forbidden("forbidden"))
 }

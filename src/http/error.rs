@@ -30,6 +30,10 @@ struct Fault {
     code: u16,
     #[schema(example = "you must be a member of this guild")]
     message: String,
+    /// Seconds until Discord takes more, a fraction allowed. Contract 6.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 0, example = 30.0)]
+    retry_after: Option<f64>,
 }
 
 #[derive(Template)]
@@ -56,11 +60,12 @@ fn status(error: &Error) -> Status {
         Error::Forbidden(_) => Status::Forbidden,
         Error::NotFound(_) => Status::NotFound,
         Error::Conflict(_) => Status::Conflict,
+        Error::Precondition(_) => Status::PreconditionFailed,
         Error::TooLarge(_) => Status::PayloadTooLarge,
         Error::Unsupported(_) => Status::UnsupportedMediaType,
-        Error::Limited(_) => Status::TooManyRequests,
+        Error::Limited(_) | Error::UpstreamLimited(_) => Status::TooManyRequests,
         Error::Upstream(..) => Status::BadGateway,
-        Error::Unavailable(_) => Status::ServiceUnavailable,
+        Error::Unavailable(_) | Error::UpstreamPaused(_) => Status::ServiceUnavailable,
         Error::UpstreamTimeout(_) => Status::GatewayTimeout,
         Error::StorageFull => Status::InsufficientStorage,
         Error::Internal(_) => Status::InternalServerError,
@@ -96,9 +101,15 @@ fn answer(error: &Error, request: &Request<'_>) -> response::Result<'static> {
         Error::Internal(_) => format!("internal error, request {}", request_id(request)),
         other => other.to_string(),
     };
-    let mut answer = render_message(status, &message, request)?;
+    let asked = match error {
+        Error::UpstreamLimited(wait) => Some(*wait),
+        _ => None,
+    };
+    let mut answer = render_fault(status, &message, asked, request)?;
     match error {
-        Error::Limited(wait) => answer.set_header(retry_after(*wait)),
+        Error::Limited(wait) | Error::UpstreamLimited(wait) | Error::UpstreamPaused(wait) => {
+            answer.set_header(retry_after(*wait))
+        }
         Error::Unavailable(_) => answer.set_header(Header::new("Retry-After", "5")),
         Error::Unauthorized => {
             // A name no browser knows: it must not keep and send the credential by itself.
@@ -121,6 +132,15 @@ pub(super) fn render_message(
     message: &str,
     request: &Request<'_>,
 ) -> response::Result<'static> {
+    render_fault(status, message, None, request)
+}
+
+fn render_fault(
+    status: Status,
+    message: &str,
+    wait: Option<Duration>,
+    request: &Request<'_>,
+) -> response::Result<'static> {
     if is_navigation(request)
         && let Ok(html) = (ErrorPage { status, message }).render()
     {
@@ -134,6 +154,8 @@ pub(super) fn render_message(
     let fault = Fault {
         code: status.code,
         message: message.to_owned(),
+        // To the millisecond, and no sooner than it is meant.
+        retry_after: wait.map(|wait| (wait.as_secs_f64() * 1000.0).ceil() / 1000.0),
     };
     respond(status, &Body { error: fault })
 }

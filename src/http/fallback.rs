@@ -1,4 +1,4 @@
-//! What stands under `/api` but is no route: the caller is authenticated and charged all the same,
+//! What stands under `/api` and `/botapi` but is no route: the caller is authenticated and charged all the same,
 //! then told 404, or 405 with what would work. Contract 3.
 
 use rocket::http::{Method, Status};
@@ -24,9 +24,14 @@ pub(super) fn routes() -> Vec<Route> {
     ];
     let unknown =
         methods.map(|method| Route::ranked(FALLBACK_RANK, method, "/api/<path..>", Unknown));
+    // There each method but one is wrong, and the answer of none may be left out.
+    let wrong = methods.into_iter().chain([Method::Head]);
+    let wrong = wrong.filter(|method| *method != Method::Get);
+    let wrong =
+        wrong.map(|method| Route::ranked(FALLBACK_RANK, method, "/botapi/<path..>", Unknown));
     let callbacks = ["/token/authorize", "/login/authorize"];
     let heads = callbacks.map(|path| Route::ranked(FALLBACK_RANK, Method::Head, path, NoHead));
-    unknown.into_iter().chain(heads).collect()
+    unknown.into_iter().chain(wrong).chain(heads).collect()
 }
 
 #[derive(Clone)]

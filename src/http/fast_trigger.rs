@@ -6,7 +6,6 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::answer::Json;
-use super::favourites::Place;
 use super::guards::{AppState, Body, Caller};
 use super::player::SOUND_MAX_BYTES;
 use super::query::InGuild;
@@ -89,7 +88,7 @@ pub(super) async fn get_fast_trigger(
 pub(super) async fn choose_fast_trigger(
     app: &AppState,
     caller: Caller,
-    place: Place,
+    guild: InGuild,
     body: Body<FastTriggerBody>,
 ) -> Result<Json<FastTrigger>, Error> {
     let choice = match body.0 {
@@ -102,7 +101,7 @@ pub(super) async fn choose_fast_trigger(
             }
         },
     };
-    let guild = place.enter(app, caller.user()).await?;
+    let guild = guild.enter(app, caller.user()).await?;
     let occasion = Occasion::FastTrigger;
     let chosen = app.occasions.choose(guild, caller.user(), occasion, choice);
     Ok(Json(chosen.await?.into()))

@@ -1,52 +1,17 @@
 //! `/api/favorites`: the sounds that the caller likes. The routes of the original server, over the
 //! favourites that commands change as well. Contract 4.
 
-use rocket::Request;
 use rocket::http::Status;
-use rocket::request::{FromRequest, Outcome};
 use rocket::{delete, get, post};
 
 use super::answer::{Done, Json, List, Page};
-use super::error::fail;
 use super::guards::{AppState, Caller};
 use super::player::SOUND_MAX_BYTES;
-use super::query::{InGuild, Twice, find};
-use crate::app::App;
+use super::query::InGuild;
 use crate::domain::favourites::Favourite;
 use crate::error::Error;
-use crate::ids::{GuildId, UserId};
 
 const UNKNOWN: Error = Error::NotFound("sound was not found");
-
-/// `guild`: where a name is looked for; the operator's sounds alone without it.
-pub(super) struct Place(Option<GuildId>);
-
-impl Place {
-    /// The guild, if the caller is one of its members.
-    pub(super) async fn enter(self, app: &App, user: UserId) -> Result<Option<GuildId>, Error> {
-        if let Some(guild) = self.0 {
-            app.guilds.check_member(guild, user).await?;
-        }
-        Ok(self.0)
-    }
-}
-
-#[rocket::async_trait]
-impl<'r> FromRequest<'r> for Place {
-    type Error = ();
-
-    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-        let guild = match find(request, "guild") {
-            Ok(None) => Some(None),
-            Ok(Some(text)) => text.parse().ok().map(Some),
-            Err(Twice) => None,
-        };
-        match guild {
-            Some(guild) => Outcome::Success(Self(guild)),
-            None => fail(request, Error::Invalid("guild must be the id of a guild")),
-        }
-    }
-}
 
 /// The names of the operator's sounds that the caller likes, those too that are gone for now; with
 /// a guild, of those that are there in it.
@@ -61,10 +26,10 @@ impl<'r> FromRequest<'r> for Place {
 pub(super) async fn list_favourites(
     app: &AppState,
     caller: Caller,
-    place: Place,
+    guild: InGuild,
 ) -> Result<Page<String>, Error> {
     let user = caller.user();
-    let results: Vec<String> = if let Some(guild) = place.enter(app, user).await? {
+    let results: Vec<String> = if let Some(guild) = guild.enter(app, user).await? {
         let sounds = app.favourites.list_in(user, guild).await?;
         sounds.iter().map(|sound| sound.stem.clone()).collect()
     } else {
@@ -103,11 +68,11 @@ pub(super) async fn list_favourites(
 pub(super) async fn add_favourite(
     app: &AppState,
     caller: Caller,
-    place: Place,
+    guild: InGuild,
     sound: &str,
 ) -> Result<(Status, Json<Done>), Error> {
     check_name(sound)?;
-    let guild = place.enter(app, caller.user()).await?;
+    let guild = guild.enter(app, caller.user()).await?;
     let sound = app.library.find_at(guild, sound).ok_or(UNKNOWN)?;
     app.favourites.add(caller.user(), &sound).await?;
     Ok((Status::Created, Json(Done {})))
@@ -137,11 +102,11 @@ pub(super) async fn add_favourite(
 pub(super) async fn remove_favourite(
     app: &AppState,
     caller: Caller,
-    place: Place,
+    guild: InGuild,
     sound: &str,
 ) -> Result<Json<Done>, Error> {
     check_name(sound)?;
-    let guild = place.enter(app, caller.user()).await?;
+    let guild = guild.enter(app, caller.user()).await?;
     let found = app.library.find_at(guild, sound);
     let is_known = found.is_some();
     let favourite = match found {

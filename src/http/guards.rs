@@ -18,7 +18,7 @@ use crate::db::tokens::Kind;
 use crate::domain::limits::{Budget, Refused};
 use crate::domain::tokens::{Credential, Identity};
 use crate::error::Error;
-use crate::ids::{GuildId, NotASnowflake, UserId};
+use crate::ids::{ChannelId, GuildId, NotASnowflake, UserId};
 
 /// Longest credential that is decoded: 19 digits, a colon and 64 characters are 112 in base64.
 const BASIC_MAX_BYTES: usize = 200;
@@ -370,13 +370,19 @@ fn parse_hop(hop: &str) -> Option<IpAddr> {
     address.ok().map(|address| address.to_canonical())
 }
 
-impl FromParam<'_> for GuildId {
-    type Error = NotASnowflake;
+macro_rules! path_id {
+    ($($id:ident),*) => {$(
+        impl FromParam<'_> for $id {
+            type Error = NotASnowflake;
 
-    fn from_param(segment: &str) -> Result<Self, NotASnowflake> {
-        segment.parse()
-    }
+            fn from_param(segment: &str) -> Result<Self, NotASnowflake> {
+                segment.parse()
+            }
+        }
+    )*};
 }
+
+path_id!(GuildId, ChannelId, UserId);
 
 /// A JSON body of at most 64 KiB.
 pub(super) struct Body<T>(pub(super) T);

@@ -6,12 +6,14 @@ use utoipa::ToSchema;
 use utoipa::openapi::Object;
 
 use super::answer::Json;
+use super::commands::CommandAnswer;
 use super::fields::{Fields, must_be, or_null, put};
 use super::guards::{AppState, Body, Caller};
 use super::openapi::{GuildPath, one_of_or_null};
 use super::player::modes;
 use crate::audio::Level;
 use crate::domain::changes::{Changes, RoleChange};
+use crate::domain::commands::Command;
 use crate::domain::guilds::GuildDetails;
 use crate::domain::settings::{GuildSettings, Language, Mode};
 use crate::error::Error;
@@ -27,8 +29,7 @@ pub(super) struct GuildAnswer {
     prefix: Option<String>,
     #[schema(schema_with = languages)]
     language: Option<&'static str>,
-    #[schema(value_type = Vec<String>, max_items = 0)]
-    commands: [(); 0],
+    commands: Vec<CommandAnswer>,
     #[schema(schema_with = modes)]
     mode: &'static str,
     #[schema(maximum = 200, example = 85)]
@@ -50,14 +51,8 @@ pub(super) struct GuildAnswer {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "says to the document what `read` takes")]
 struct GuildChange {
-    /// Needs the operator's leave to read messages; null: none.
-    #[schema(
-        required = false,
-        min_length = 1,
-        max_length = 10,
-        pattern = r"^\S+$",
-        example = "!"
-    )]
+    /// Needs the operator's leave to read messages; null or empty: none.
+    #[schema(required = false, max_length = 10, pattern = r"^\S*$", example = "!")]
     prefix: Option<String>,
     /// Null: the guild's own.
     #[schema(required = false, schema_with = languages)]
@@ -107,7 +102,8 @@ pub(super) async fn get_guild(
     app.guilds.check_member(guild, caller.user()).await?;
     let details = app.guilds.get_details(guild)?;
     let settings = app.settings.get(guild).await?;
-    Ok(Json(answer(details, &settings)))
+    let commands = app.commands.list(guild).await?;
+    Ok(Json(answer(details, &settings, &commands)))
 }
 
 /// Changes what a guild has chosen, for those who manage it: all that is in the body, or nothing.
@@ -119,7 +115,8 @@ pub(super) async fn get_guild(
     request_body = GuildChange,
     responses(
         (status = 200, description = "The guild as it is now", body = GuildAnswer),
-        (status = 403, description = "Not a member, or one who does not manage the guild")
+        (status = 403, description = "Not a member, or one who does not manage the guild"),
+        (status = 409, description = "A prefix, and the operator lets the bot read no messages")
     ),
 )]
 #[patch("/api/guilds/<guild>", data = "<body>")]
@@ -134,10 +131,11 @@ pub(super) async fn change_guild(
     let details = app.guilds.check_manager(guild, caller.user()).await?;
     let reads_messages = app.config.discord.message_prefix.is_some();
     let settings = app.player.choose(guild, changes, reads_messages).await?;
-    Ok(Json(answer(details, &settings)))
+    let commands = app.commands.list(guild).await?;
+    Ok(Json(answer(details, &settings, &commands)))
 }
 
-fn answer(details: GuildDetails, settings: &GuildSettings) -> GuildAnswer {
+fn answer(details: GuildDetails, settings: &GuildSettings, commands: &[Command]) -> GuildAnswer {
     let ids = |roles: &[RoleId]| roles.iter().map(ToString::to_string).collect();
     GuildAnswer {
         id: details.guild.id.to_string(),
@@ -145,7 +143,7 @@ fn answer(details: GuildDetails, settings: &GuildSettings) -> GuildAnswer {
         icon: details.icon,
         prefix: settings.prefix.clone(),
         language: settings.language.map(Language::code),
-        commands: [],
+        commands: commands.iter().map(CommandAnswer::from).collect(),
         mode: settings.mode.name(),
         volume: settings.volume.percent(),
         leave_after_s: settings.leave_after.map(|after| after.as_secs()),

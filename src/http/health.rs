@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::answer::Json;
 use super::guards::{AppState, Caller};
 use crate::config::built;
+use crate::domain::guilds::Outage;
 use crate::error::Error;
 
 #[derive(Serialize, ToSchema)]
@@ -61,6 +62,9 @@ pub(super) async fn ready(app: &AppState) -> Result<Json<State>, Error> {
         return Err(Error::Unavailable("the database does not answer"));
     }
     let gateway = app.guilds.gateway();
+    if app.guilds.is_token_refused() {
+        return Err(Error::Unavailable(Outage::TokenRefused.text()));
+    }
     if app.has_bot() && !(gateway.is_connected() && gateway.guilds().is_some()) {
         return Err(Error::Unavailable(gateway.outage().text()));
     }

@@ -26,7 +26,8 @@ pub(super) fn allowed_methods(request: &Request<'_>) -> String {
     methods.join(", ")
 }
 
-/// Whether a path fits a route's, in which `<name>` stands for one segment.
+/// Whether a path fits a route's, in which `<name>` stands for one segment and `<name..>` for all that
+/// are left.
 fn matches_path(route: &str, path: &str) -> bool {
     // A slash at the end makes no difference to Rocket.
     let path = path
@@ -37,6 +38,8 @@ fn matches_path(route: &str, path: &str) -> bool {
     loop {
         match (route.next(), path.next()) {
             (None, None) => return true,
+            // Any number of segments, none as well.
+            (Some(expected), _) if expected.ends_with("..>") => return true,
             (Some(expected), Some(segment)) => {
                 let is_parameter = expected.starts_with('<') && !segment.is_empty();
                 if !is_parameter && expected != segment {
@@ -60,6 +63,9 @@ mod tests {
             matches_path("/api/logs/<guild>", "/api/logs/1/"),
             "like Rocket does"
         );
+        for any in ["/botapi", "/botapi/", "/botapi/a", "/botapi/a//b"] {
+            assert!(matches_path("/botapi/<endpoint..>", any), "{any}");
+        }
         for other in ["/api/logs", "/api/logs/", "/api/logs/1/2", "/api/stats/1"] {
             assert!(!matches_path("/api/logs/<guild>", other), "{other}");
         }

@@ -7,6 +7,8 @@
 mod admin;
 mod answer;
 mod auth;
+mod botapi;
+mod commands;
 mod error;
 mod fairings;
 mod fallback;
@@ -15,6 +17,8 @@ mod favourites;
 mod fields;
 mod guards;
 mod guild;
+mod guild_data;
+mod guild_wire;
 mod health;
 mod library;
 mod live;
@@ -26,6 +30,7 @@ mod page;
 mod player;
 mod plays;
 mod query;
+mod roles;
 mod sounds;
 mod tokens;
 mod users;
@@ -64,6 +69,8 @@ pub fn rocket(app: Arc<App>) -> Rocket<Build> {
                 library::list_library,
                 library::get_sound,
                 library::upload::upload_sound,
+                library::bulk::upload_archive,
+                library::export::export_sounds,
                 library::changes::change_sound,
                 library::changes::delete_sound,
                 library::changes::list_deleted,
@@ -78,6 +85,17 @@ pub fn rocket(app: Arc<App>) -> Rocket<Build> {
                 fast_trigger::choose_fast_trigger,
                 guild::get_guild,
                 guild::change_guild,
+                guild_data::list_channels,
+                guild_data::list_guild_roles,
+                guild_data::list_members,
+                guild_data::get_member,
+                guild_data::send_message,
+                botapi::ask,
+                commands::list_commands,
+                commands::get_command,
+                commands::create_command,
+                commands::change_command,
+                commands::delete_command,
                 player::get_player,
                 player::play_sound,
                 player::stop_player,
@@ -88,6 +106,12 @@ pub fn rocket(app: Arc<App>) -> Rocket<Build> {
                 admin::list_logs,
                 admin::show_stats,
                 admin::show_sound_stats,
+                roles::list_roles,
+                roles::create_role,
+                roles::delete_role,
+                roles::list_users,
+                roles::give_role,
+                roles::take_role,
                 live::stream_events,
                 live::open_socket,
                 live::receive_packets,

@@ -7,8 +7,9 @@ use rocket::http::RawStr;
 use rocket::request::{FromRequest, Outcome};
 
 use super::error::fail;
+use crate::app::App;
 use crate::error::Error;
-use crate::ids::GuildId;
+use crate::ids::{GuildId, UserId};
 
 /// `from` and `limit` of a list. Contract 1: 1 to 9 ASCII digits each, at most once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,17 @@ impl InGuild {
     pub(super) fn required(&self) -> Result<GuildId, Error> {
         self.0.ok_or(GUILD)
     }
+
+    /// The guild, if the caller is one of its members.
+    ///
+    /// # Errors
+    /// As [`check_member`](crate::domain::guilds::Guilds::check_member).
+    pub(super) async fn enter(&self, app: &App, user: UserId) -> Result<Option<GuildId>, Error> {
+        if let Some(guild) = self.0 {
+            app.guilds.check_member(guild, user).await?;
+        }
+        Ok(self.0)
+    }
 }
 
 const GUILD: Error = Error::Invalid("guild must be the id of a guild");
@@ -78,6 +90,15 @@ impl<'r> FromRequest<'r> for InGuild {
 
 /// A parameter stands there more than once.
 pub(super) struct Twice;
+
+/// The decoded names of all parameters.
+pub(super) fn names<'r>(request: &'r Request<'_>) -> impl Iterator<Item = Cow<'r, str>> {
+    let query = request.uri().query().map(|query| query.as_str());
+    let pairs = query.into_iter().flat_map(|query| query.split('&'));
+    pairs
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| decode(pair.split_once('=').map_or(pair, |(name, _)| name)))
+}
 
 /// The decoded value of a parameter that may stand there once.
 pub(super) fn find<'r>(

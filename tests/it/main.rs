@@ -20,6 +20,7 @@ mod bot;
 mod cli;
 mod config;
 mod db;
+mod discord;
 mod http;
 mod import;
 mod library;

@@ -213,6 +213,20 @@ fn the_environment_is_read_in_one_room() {
 }
 
 #[test]
+fn administrators_are_known_in_one_place() {
+    for source in sources(&["src"], &["rs"]) {
+        for (number, line) in source.code() {
+            let asks_past_it = line.contains("config.admins");
+            assert!(
+                !asks_past_it || source.room() == "app",
+                "{}:{number}: {line}: ask `domain::admins`",
+                source.path
+            );
+        }
+    }
+}
+
+#[test]
 fn there_are_no_globals_but_constants() {
     for source in sources(&["src", "discord-sim/src"], &["rs"]) {
         for (number, line) in source.code() {

@@ -10,7 +10,7 @@ use serenity::builder::{
 };
 use serenity::model::application::ButtonStyle;
 
-use super::{Context, Data, Said, asker, describe, log_failure, say};
+use super::{Context, Data, Said, asker, describe_rights, log_failure, say};
 use crate::bot::directory::from_discord;
 use crate::domain::library::Library;
 use crate::domain::player::Asker;
@@ -203,6 +203,6 @@ async fn act(
 /// Who has pressed, charged for it.
 fn asker_of(data: &Data, press: &ComponentInteraction) -> Result<Asker, Error> {
     let guild = press.guild_id.and_then(from_discord);
-    let member = press.member.as_ref().map(describe);
+    let member = press.member.as_ref().map(describe_rights);
     data.admit(guild, &press.user, member)
 }

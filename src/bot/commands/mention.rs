@@ -1,4 +1,4 @@
-//! Commands as messages: `@Yuri stop`, and any sound by its name alone. Without a privileged
+//! Commands as messages: `@Yuri stop`, a guild's own commands, and any sound by its name alone. Without a privileged
 //! intent Discord shows the bot only what mentions it.
 
 use poise::{FrameworkContext, PrefixFrameworkOptions};
@@ -8,12 +8,11 @@ use serenity::cache::Cache;
 use serenity::model::channel::Message;
 use serenity::model::id::GuildId;
 
+use super::custom::{self, Answer};
 use super::help::overview;
-use super::play::started;
-use super::{Data, Said, log_failure, partial};
+use super::{Data, log_failure};
 use crate::bot::directory::from_discord;
 use crate::domain::settings::Language;
-use crate::error::Error;
 
 /// How messages are read; with a prefix only where the bot may read those that do not mention it.
 pub(super) fn options(may_read: bool) -> PrefixFrameworkOptions<Data, Failed> {
@@ -42,7 +41,8 @@ async fn prefix(data: &Data, guild: Option<GuildId>) -> Option<String> {
     Some(chosen.unwrap_or(usual))
 }
 
-/// A message for the bot that begins with no command: the name of a sound, or nothing.
+/// A message for the bot that begins with no built-in command: one of the guild's own, the name of
+/// a sound, or nothing.
 pub(super) async fn not_a_command(
     ctx: FrameworkContext<'_, Data, Failed>,
     message: &Message,
@@ -53,33 +53,24 @@ pub(super) async fn not_a_command(
     let guild = message.guild_id.and_then(from_discord);
     let language = data.language(guild, known).await;
     let text = message.content.get(usize::from(content_start)..);
-    let said = match text.map(str::trim).unwrap_or_default() {
-        "" => Ok(overview(ctx, language)),
-        sound => play(data, message, sound).await,
-    };
-    let said = match said {
-        Ok(said) => said.in_language(language),
-        Err(error) => {
-            log_failure(&error, "mention");
-            language.say(&error.to_string(), &[])
-        }
+    let answer = match text.map(str::trim).unwrap_or_default() {
+        "" => Ok(Answer::Text(overview(ctx, language).in_language(language))),
+        text => custom::said(discord, data, message, text, language).await,
     };
     let reply = CreateMessage::new()
-        .content(said)
         .reference_message(message)
         .allowed_mentions(CreateAllowedMentions::new());
+    let reply = match answer {
+        Ok(Answer::Text(text)) => reply.content(text),
+        Ok(Answer::Embed(embed)) => reply.embed(*embed),
+        Err(error) => {
+            log_failure(&error, "mention");
+            reply.content(language.say(&error.to_string(), &[]))
+        }
+    };
     if let Err(error) = message.channel_id.send_message(discord, reply).await {
         tracing::warn!(%error, "an answer could not be delivered");
     }
-}
-
-async fn play(data: &Data, message: &Message, sound: &str) -> Result<Said, Error> {
-    let guild = message.guild_id.and_then(from_discord);
-    let member = message.member.as_ref().map(|member| partial(member));
-    let asker = data.admit(guild, &message.author, member)?;
-    let tag = super::tag_of(&message.author);
-    let play = data.player.play(asker, tag, sound).await?;
-    Ok(started(&play))
 }
 
 /// The language of a guild as the gateway has told it.

@@ -3,6 +3,7 @@
 
 mod add;
 mod board;
+mod custom;
 mod help;
 mod look;
 mod mention;
@@ -11,6 +12,7 @@ mod play;
 mod settings;
 mod soundboard;
 
+use std::collections::HashSet;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +25,9 @@ use serenity::model::guild::PartialMember;
 use serenity::model::user::User;
 
 use super::Parts;
-use super::directory::{describe, discriminator, from_discord, roles};
-use crate::discord::rest::Member;
+use super::describe::{describe_rights, discriminator, roles};
+use super::directory::from_discord;
+use crate::discord::guild_data::Member;
 use crate::discord::user_tag;
 use crate::domain::player::Asker;
 use crate::domain::settings::Language;
@@ -102,6 +105,12 @@ pub(super) fn options(may_read: bool) -> FrameworkOptions<Data, serenity::Error>
 /// The commands as Discord is told of them.
 pub(super) fn declarations() -> Vec<CreateCommand> {
     poise::builtins::create_application_commands(&commands())
+}
+
+/// What the commands are called.
+pub(super) fn names() -> HashSet<String> {
+    let commands = commands().into_iter();
+    commands.map(|command| command.name.into_owned()).collect()
 }
 
 fn commands() -> Vec<poise::Command<Data, serenity::Error>> {
@@ -188,9 +197,11 @@ fn asker(ctx: &Context<'_>) -> Result<Asker, Error> {
 
 fn member(ctx: &Context<'_>) -> Option<Member> {
     match ctx {
-        poise::Context::Application(application) => {
-            application.interaction.member.as_deref().map(describe)
-        }
+        poise::Context::Application(application) => application
+            .interaction
+            .member
+            .as_deref()
+            .map(describe_rights),
         poise::Context::Prefix(prefix) => {
             let member = prefix.msg.member.as_ref();
             member.map(|member| partial(member))
@@ -310,6 +321,11 @@ async fn on_error(error: FrameworkError<'_, Data, serenity::Error>) {
             "you need the Manage Server permission for this"
         }
         FrameworkError::GuildOnly { .. } => "this command works in servers only",
+        FrameworkError::UnknownInteraction {
+            framework,
+            interaction,
+            ..
+        } => return custom::used(*framework, interaction).await,
         FrameworkError::UnknownCommand {
             msg,
             content_start,

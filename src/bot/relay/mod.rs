@@ -219,7 +219,7 @@ mod tests {
                 url(&gateway),
                 clock.clone(),
                 Arc::new(SessionStarts::new(db, clock.clone(), bot)),
-                Arc::new(Directory::new()),
+                Arc::new(Directory::new(false)),
                 Nudge::new(),
             );
             Self {

@@ -19,7 +19,7 @@ use super::{complain, load_config, progress};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::import::{
-    Brought, Destination, Import, Outcome, Source, Step, Unusable, take_over,
+    Bounds, Brought, Destination, Import, Outcome, Source, Step, Unusable, take_over,
 };
 use crate::ids::GuildId;
 use crate::telemetry;
@@ -70,7 +70,7 @@ pub(super) fn run(options: Options) -> ExitCode {
         Err(error) => {
             complain(&*error);
             match error.downcast_ref() {
-                Some(Unusable::Hostile(_)) => REFUSED.into(),
+                Some(Unusable::Hostile(_) | Unusable::TooMuch(_)) => REFUSED.into(),
                 _ => UNUSABLE.into(),
             }
         }
@@ -84,7 +84,7 @@ async fn import(
     console: MultiProgress,
 ) -> Result<usize, Box<dyn Error>> {
     let from = options.from.clone();
-    let source = spawn_blocking(move || Source::open(&from)).await??;
+    let source = spawn_blocking(move || Source::open(&from, &Bounds::OPERATOR)).await??;
     let databases = source.databases.clone();
     let needs_rows = options.guild.is_some() || source.has_labels() || !databases.is_empty();
     let workshop = Workshop::open(config, options.dry_run, needs_rows)?;
@@ -118,6 +118,7 @@ fn destination(options: &Options, workshop: &Workshop) -> Result<Destination, Bo
     let destination = match (options.guild, &workshop.app) {
         (Some(guild), Some(app)) => Destination::guild(
             guild,
+            None,
             Arc::clone(&app.uploads),
             Arc::clone(&app.library),
             Arc::clone(&app.labels),

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Event;
+use super::guild::{GuildEvent, Told};
 use crate::clock::Clock;
+use crate::domain::admins::Admins;
 use crate::domain::guilds::{Guild, Guilds};
 use crate::ids::{GuildId, UserId};
 
@@ -28,13 +30,13 @@ pub enum Scope {
 pub struct Audience {
     guilds: Arc<Guilds>,
     /// Who may see the log.
-    admins: Vec<UserId>,
+    admins: Arc<Admins>,
     clock: Clock,
 }
 
 impl Audience {
-    /// An audience whose memberships `guilds` knows; `admins` are the installation's.
-    pub fn new(guilds: Arc<Guilds>, admins: Vec<UserId>, clock: Clock) -> Self {
+    /// An audience whose memberships `guilds` knows, and its administrators `admins`.
+    pub fn new(guilds: Arc<Guilds>, admins: Arc<Admins>, clock: Clock) -> Self {
         Self {
             guilds,
             admins,
@@ -69,13 +71,32 @@ impl Listener {
     pub(super) async fn may_see(&mut self, event: &Event) -> bool {
         match event {
             Event::Player(guild, _) => self.is_member(*guild).await,
+            Event::Guild(guild, event) => {
+                self.is_member(*guild).await && self.may_see_change(*guild, event).await
+            }
             Event::Log(_) => self.may_see_log(),
         }
     }
 
     /// Whether the listener may see what is logged, and wants to.
     pub(super) fn may_see_log(&self) -> bool {
-        self.scope == Scope::Everything && self.audience.admins.contains(&self.user)
+        self.scope == Scope::Everything && self.audience.admins.is_admin(self.user)
+    }
+
+    /// Whether a member may see what has changed, by rights of now: an event of earlier may be about
+    /// a channel that is hidden by now.
+    async fn may_see_change(&self, guild: GuildId, event: &GuildEvent) -> bool {
+        let guilds = &self.audience.guilds;
+        let is_told = match event.told() {
+            Told::Members => return true,
+            Told::Managers => guilds.is_manager(guild, self.user).await,
+            Told::WhoSee(channel) => {
+                let now = guilds.gateway().channel(guild, channel.id);
+                let channel = now.as_ref().unwrap_or(channel);
+                guilds.can_see(channel, self.user).await
+            }
+        };
+        is_told.unwrap_or(false)
     }
 
     async fn is_member(&mut self, guild: GuildId) -> bool {

@@ -4,6 +4,7 @@
 
 mod audience;
 mod feed;
+mod guild;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -20,6 +21,7 @@ use crate::domain::settings::Volume;
 use crate::ids::{ChannelId, GuildId, UserId};
 pub use audience::{Audience, Scope};
 pub use feed::{End, Feed, Feeds, News};
+pub use guild::GuildEvent;
 
 /// Events that are kept for those who come back, and the most that a listener may be behind.
 const KEPT_MAX: usize = 1024;
@@ -102,6 +104,8 @@ pub enum PlayerEvent {
 pub enum Event {
     /// In a guild's player.
     Player(GuildId, PlayerEvent),
+    /// At Discord, in a guild.
+    Guild(GuildId, GuildEvent),
     /// Something was logged that administrators should know.
     Log(Arc<LogEntry>),
 }

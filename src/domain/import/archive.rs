@@ -16,20 +16,54 @@ use super::Outcome;
 use super::manifest::{self, Manifest};
 use super::source::{Item, Items, Unusable, copy, is_hidden};
 
-/// Entries of an archive.
-const ENTRIES_MAX: usize = 10_000;
-/// What all of it may be, unpacked: so many times its own size, and a little for small ones.
-const RATIO_MAX: u64 = 100;
+/// What small archives may be, unpacked, beside so many times their own size.
 const SLACK_BYTES: u64 = 16 << 20;
-/// The same for the largest.
-const UNPACKED_BYTES_MAX: u64 = 16 << 30;
 /// Long names and the like, each.
 const EXTENSION_BYTES_MAX: u64 = 64 << 10;
+/// Longest name: that of a path on most systems.
+const NAME_BYTES_MAX: usize = 4 << 10;
+
+const NAMES_TOO_LONG: &str = "its names are too long";
 
 /// The bits of a Unix mode that say what a file is.
 const MODE_KIND: u32 = 0o170_000;
 const MODE_FILE: u32 = 0o100_000;
 const MODE_FOLDER: u32 = 0o040_000;
+
+/// What an archive may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Most entries, folders among them.
+    pub entries_max: usize,
+    /// Most bytes of all entries together, unpacked.
+    pub unpacked_bytes_max: u64,
+    /// How many times the archive's own size that may be, and 16 MiB for small ones.
+    pub ratio_max: u64,
+}
+
+impl Bounds {
+    /// For those of the operator, who has the machine anyway.
+    pub const OPERATOR: Self = Self {
+        entries_max: 10_000,
+        unpacked_bytes_max: 16 << 30,
+        ratio_max: 100,
+    };
+
+    fn check_count(&self, entries: usize) -> Result<(), Unusable> {
+        if entries > self.entries_max {
+            let text = format!("it holds more than {} entries", self.entries_max);
+            return Err(Unusable::TooMuch(text));
+        }
+        Ok(())
+    }
+
+    /// Most bytes of everything in this file, unpacked.
+    fn unpacked_bytes(&self, file: &File) -> u64 {
+        let packed = file.metadata().map_or(0, |about| about.len());
+        let max = packed.saturating_mul(self.ratio_max);
+        max.saturating_add(SLACK_BYTES).min(self.unpacked_bytes_max)
+    }
+}
 
 /// A zip that was looked through.
 pub(super) struct Zip {
@@ -52,11 +86,11 @@ impl Zip {
     ///
     /// # Errors
     /// [`Unusable`].
-    pub(super) fn open(path: &Path) -> Result<(Self, Manifest), Unusable> {
+    pub(super) fn open(path: &Path, bounds: &Bounds) -> Result<(Self, Manifest), Unusable> {
         let file = open(path)?;
-        let mut left = unpacked_max(&file);
+        let mut left = bounds.unpacked_bytes(&file);
         let mut archive = ZipArchive::new(BufReader::new(file)).map_err(damaged)?;
-        check_count(archive.len())?;
+        bounds.check_count(archive.len())?;
         if archive.has_duplicate_names() || archive.has_overlapping_entries().map_err(damaged)? {
             return Err(hostile("its entries lie over each other"));
         }
@@ -72,10 +106,12 @@ impl Zip {
             left = left.checked_sub(entry.size()).ok_or_else(bomb)?;
             files += usize::from(!entry.is_dir() && is_wanted(&name));
         }
-        let manifest = match archive.by_name(manifest::NAME) {
-            Ok(entry) => Manifest::read(entry),
-            Err(_) => Manifest::default(),
-        };
+        let mut manifest = Manifest::default();
+        for name in manifest::NAMES {
+            if let Ok(entry) = archive.by_name(name) {
+                manifest.read(name, entry);
+            }
+        }
         let path = path.to_owned();
         Ok((Self { path, files }, manifest))
     }
@@ -124,20 +160,24 @@ impl Tar {
     ///
     /// # Errors
     /// [`Unusable`].
-    pub(super) fn open(path: &Path, is_compressed: bool) -> Result<(Self, Manifest), Unusable> {
+    pub(super) fn open(
+        path: &Path,
+        is_compressed: bool,
+        bounds: &Bounds,
+    ) -> Result<(Self, Manifest), Unusable> {
         let mut tar = Self {
             path: path.to_owned(),
             is_compressed,
-            unpacked_max: unpacked_max(&open(path)?),
+            unpacked_max: bounds.unpacked_bytes(&open(path)?),
             files: 0,
         };
-        tar.check_size()?;
+        tar.check_size(bounds)?;
         let manifest = tar.check_entries()?;
         Ok((tar, manifest))
     }
 
     /// Looks at the entries as they lie there, so that no long name is read that is none.
-    fn check_size(&self) -> Result<(), Unusable> {
+    fn check_size(&self, bounds: &Bounds) -> Result<(), Unusable> {
         let mut left = self.unpacked_max;
         let mut archive = tar::Archive::new(self.unpack(&mut left)?);
         let mut count = 0;
@@ -150,10 +190,10 @@ impl Tar {
                     || kind.is_pax_local_extensions()
                     || kind.is_pax_global_extensions();
                 if is_extension && entry.header().entry_size()? > EXTENSION_BYTES_MAX {
-                    return Ok(Err(hostile("its names are too long")));
+                    return Ok(Err(hostile(NAMES_TOO_LONG)));
                 }
                 count += usize::from(!is_extension);
-                if let Err(refused) = check_count(count) {
+                if let Err(refused) = bounds.check_count(count) {
                     return Ok(Err(refused));
                 }
             }
@@ -184,8 +224,8 @@ impl Tar {
                     check_name(&name)?;
                     if is_wanted(&name) {
                         files += 1;
-                    } else if name == manifest::NAME {
-                        manifest = Manifest::read(entry);
+                    } else if let Some(name) = manifest::NAMES.iter().find(|it| **it == name) {
+                        manifest.read(name, entry);
                     }
                 }
                 _ => return Err(no_file(&name)),
@@ -273,12 +313,6 @@ fn open(path: &Path) -> Result<File, Unusable> {
     File::open(path).map_err(unreadable)
 }
 
-fn unpacked_max(file: &File) -> u64 {
-    let packed = file.metadata().map_or(0, |about| about.len());
-    let max = packed.saturating_mul(RATIO_MAX).saturating_add(SLACK_BYTES);
-    max.min(UNPACKED_BYTES_MAX)
-}
-
 fn name_of<R: Read>(entry: &tar::Entry<'_, R>) -> String {
     let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
     name.strip_prefix("./").map_or(name.clone(), str::to_owned)
@@ -286,18 +320,14 @@ fn name_of<R: Read>(entry: &tar::Entry<'_, R>) -> String {
 
 /// Whether an entry is looked at as a sound.
 fn is_wanted(name: &str) -> bool {
-    !is_hidden(name) && name != manifest::NAME
-}
-
-fn check_count(entries: usize) -> Result<(), Unusable> {
-    if entries > ENTRIES_MAX {
-        return Err(hostile("it holds more than 10000 entries"));
-    }
-    Ok(())
+    !is_hidden(name) && !manifest::NAMES.contains(&name)
 }
 
 /// Passes for names that stay below the folder where an archive is unpacked.
 fn check_name(name: &str) -> Result<(), Unusable> {
+    if name.len() > NAME_BYTES_MAX {
+        return Err(hostile(NAMES_TOO_LONG));
+    }
     let has_drive = name.as_bytes().get(1) == Some(&b':');
     let mut parts = name.split(['/', '\\']);
     if name.starts_with(['/', '\\']) || has_drive || parts.any(|part| part == "..") {
@@ -328,7 +358,7 @@ fn no_file(name: &str) -> Unusable {
 }
 
 fn bomb() -> Unusable {
-    hostile("it unpacks to far more than archives of sounds do")
+    Unusable::TooMuch("it unpacks to far more than archives of sounds do".to_owned())
 }
 
 fn damaged(_: impl std::error::Error) -> Unusable {

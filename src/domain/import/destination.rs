@@ -1,5 +1,5 @@
 //! Where sounds go: into the operator's folder, beside what lies there, or into a guild, by the
-//! same way as an upload.
+//! same way as an upload: with a name, tags and whatever else an archive says of them.
 
 use std::collections::HashSet;
 use std::fs::{self, File, Permissions};
@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use chrono::{DateTime, Utc};
 use tempfile::NamedTempFile;
 use tokio::io::AsyncReadExt as _;
 use tokio::task::spawn_blocking;
@@ -18,9 +19,9 @@ use super::manifest::About;
 use crate::audio::{Original, Stamp, usual_extension};
 use crate::domain::labels::{Label, Labels};
 use crate::domain::library::{Library, Shelf, Sound};
-use crate::domain::uploads::{self, Uploads, Wanted};
+use crate::domain::uploads::{self, Uploads, Wanted, write_failed};
 use crate::error::Error;
-use crate::ids::GuildId;
+use crate::ids::{GuildId, UserId};
 
 /// How files are called that are not whole: the library does not look at hidden ones.
 const UNFINISHED: &str = ".yuri-import-";
@@ -52,6 +53,9 @@ pub struct Operator {
 /// A guild's sounds.
 pub struct Guild {
     id: GuildId,
+    /// The member who brings them; `None` for the operator, who is believed what an archive says
+    /// of them.
+    member: Option<UserId>,
     uploads: Arc<Uploads>,
     library: Arc<Library>,
     labels: Arc<Labels>,
@@ -87,9 +91,11 @@ impl Destination {
         })
     }
 
-    /// A guild; files on their way lie in `spool`.
+    /// A guild; files on their way lie in `spool`. What `member` brings is theirs, and new; with
+    /// `None` it is the operator's doing, and an archive may say whose it is and since when.
     pub fn guild(
         guild: GuildId,
+        member: Option<UserId>,
         uploads: Arc<Uploads>,
         library: Arc<Library>,
         labels: Arc<Labels>,
@@ -97,6 +103,7 @@ impl Destination {
     ) -> Self {
         Self::Guild(Guild {
             id: guild,
+            member,
             uploads,
             library,
             labels,
@@ -124,20 +131,33 @@ impl Destination {
         }
     }
 
+    /// Passes where a file of so many bytes may come in.
+    pub(super) fn check_room(&self, bytes: u64) -> Result<(), Error> {
+        match self {
+            Self::Operator(_) => Ok(()),
+            Self::Guild(guild) => {
+                guild.uploads.check_size(bytes)?;
+                guild.uploads.check_room(guild.id, bytes)
+            }
+        }
+    }
+
     /// Makes a sound of a file, called after the one of this name; answers how it is called.
     pub(super) async fn put(
         &mut self,
         file: NamedTempFile,
         name: &str,
         modified: Option<SystemTime>,
+        about: Option<&About>,
     ) -> Result<String, Error> {
         match self {
             Self::Operator(operator) => operator.put(file, name, modified).await,
-            Self::Guild(guild) => guild.put(&file, name).await,
+            Self::Guild(guild) => guild.put(&file, name, about).await,
         }
     }
 
-    /// Keeps what is said of a sound, unless something was said already.
+    /// Keeps what is said of a sound, unless something was said already. Members say nothing of
+    /// sounds that were there: those may be somebody else's.
     pub(super) async fn label(&self, sound: &str, about: &About) -> Result<(), Error> {
         if about.label == Label::default() {
             return Ok(());
@@ -150,6 +170,9 @@ impl Destination {
                 (labels, Arc::new(operator.sound(sound)?))
             }
             Self::Guild(guild) => {
+                if guild.member.is_some() {
+                    return Ok(());
+                }
                 let mut own = guild.library.list_own(guild.id).into_iter();
                 let Some(found) = own.find(|it| it.stem == sound) else {
                     return Ok(());
@@ -234,8 +257,21 @@ impl Operator {
 }
 
 impl Guild {
-    async fn put(&self, file: &NamedTempFile, name: &str) -> Result<String, Error> {
-        let mut incoming = self.uploads.begin_import(self.id).await?;
+    async fn put(
+        &self,
+        file: &NamedTempFile,
+        name: &str,
+        about: Option<&About>,
+    ) -> Result<String, Error> {
+        let said = about.cloned().unwrap_or_default();
+        let (uploader, created) = match self.member {
+            Some(member) => (Some(member), None),
+            None => (said.uploader, said.created),
+        };
+        let mut incoming = self.uploads.begin_import(self.id, uploader).await?;
+        incoming.label = said.label;
+        incoming.created_ms =
+            created.map(|created| DateTime::<Utc>::from(created).timestamp_millis());
         let from = tokio::fs::File::open(file.path()).await;
         let mut from = from.map_err(Error::internal)?;
         let mut buffer = vec![0; 64 << 10];
@@ -248,7 +284,11 @@ impl Guild {
                 .write(buffer.get(..length).unwrap_or_default())
                 .await?;
         }
-        let sound = self.uploads.finish(incoming, Wanted::After(name)).await?;
+        let wanted = said
+            .name
+            .as_deref()
+            .map_or(Wanted::After(name), Wanted::Like);
+        let sound = self.uploads.finish(incoming, wanted).await?;
         Ok(sound.stem.clone())
     }
 }
@@ -266,15 +306,6 @@ pub(super) fn temporary(dir: &Path) -> Result<NamedTempFile, Error> {
     let file = builder.tempfile_in(dir).map_err(write_failed)?;
     let _where_locks_are_known = file.as_file().try_lock();
     Ok(file)
-}
-
-/// What it means that a file could not be written.
-pub(super) fn write_failed(error: io::Error) -> Error {
-    use io::ErrorKind::{QuotaExceeded, StorageFull};
-    match error.kind() {
-        StorageFull | QuotaExceeded => Error::StorageFull,
-        _ => Error::internal(error),
-    }
 }
 
 /// Removes what an import left that did not end.

@@ -1,5 +1,6 @@
-//! What the archive of the original's successor says of its sounds: `meta.json` at its root, a list
-//! beside the folder `sounds`, where each file is called after its `uid`.
+//! What an archive says of its sounds: in the `manifest.json` of our own exports, or in the
+//! `meta.json` of the original's successor, a list beside the folder `sounds`, where each file is
+//! called after its `uid`.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -9,33 +10,51 @@ use chrono::DateTime;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::pack::{self, PackedSound};
 use crate::domain::labels::Label;
+use crate::error::Error;
+use crate::ids::UserId;
 
-/// What the file is called.
-pub(super) const NAME: &str = "meta.json";
-/// Its largest size.
+/// What the files are called.
+pub(super) const NAMES: [&str; 2] = [pack::NAME, SUCCESSORS];
+const SUCCESSORS: &str = "meta.json";
+/// Their largest size.
 const BYTES_MAX: u64 = 8 << 20;
-/// Where the sounds lie.
-const FOLDER: &str = "sounds/";
+/// Faults that are told.
+const FAULTS_MAX: usize = 100;
 
-/// The sounds that it names.
+/// The sounds that are named.
 #[derive(Default)]
 pub(super) struct Manifest {
+    /// By path, or by path without the ending.
     sounds: HashMap<String, About>,
-    /// What could not be read of it.
+    /// What could not be read.
     pub(super) faults: Vec<String>,
 }
 
-/// What it says of one.
-#[derive(Clone, Default)]
+/// What is said of one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct About {
-    /// Its tags.
+    /// How it is called; `None`: after its file.
+    pub(super) name: Option<String>,
+    /// Its tags and its category.
     pub(super) label: Label,
     /// When it was brought.
     pub(super) created: Option<SystemTime>,
+    /// Who brought it.
+    pub(super) uploader: Option<UserId>,
+    /// What its content must be: SHA-256 as digits, the letters small.
+    pub(super) sha256: Option<String>,
 }
 
-/// An entry, with what is of use here.
+/// Our own manifest.
+#[derive(Deserialize)]
+struct Ours {
+    version: u32,
+    sounds: Vec<Value>,
+}
+
+/// An entry of the successor's, with what is of use here.
 #[derive(Deserialize)]
 struct Entry {
     uid: String,
@@ -46,37 +65,83 @@ struct Entry {
 }
 
 impl Manifest {
-    /// Reads one; what cannot be read is passed over, and said.
-    pub(super) fn read(from: impl Read) -> Self {
-        let mut manifest = Self::default();
+    /// Reads the file of one of the [`NAMES`]; what cannot be read is passed over, and said.
+    pub(super) fn read(&mut self, name: &str, from: impl Read) {
         let mut text = Vec::new();
-        let read = from.take(BYTES_MAX).read_to_end(&mut text);
-        let entries = read
+        // One that is cut off is none.
+        let whole = from.take(BYTES_MAX).read_to_end(&mut text);
+        let value = whole
             .ok()
-            .and_then(|_| serde_json::from_slice::<Vec<Value>>(&text).ok());
-        let Some(entries) = entries else {
-            let fault = format!("{NAME}: it is not the list that it should be");
-            manifest.faults.push(fault);
-            return manifest;
+            .and_then(|_| serde_json::from_slice(&text).ok())
+            .unwrap_or(Value::Null);
+        if name == pack::NAME {
+            self.read_ours(value);
+        } else {
+            self.read_successors(value);
+        }
+    }
+
+    fn read_ours(&mut self, value: Value) {
+        if value.get("format").and_then(Value::as_str) != Some(pack::FORMAT) {
+            // Many programs call a file of theirs so.
+            return;
+        }
+        let Ok(ours) = serde_json::from_value::<Ours>(value) else {
+            return self.fault(pack::NAME, "it cannot be read".to_owned());
+        };
+        if ours.version != pack::VERSION {
+            let text = format!("its version is {}, this server reads 1", ours.version);
+            return self.fault(pack::NAME, text);
+        }
+        for (number, sound) in ours.sounds.into_iter().enumerate() {
+            let Ok(sound) = serde_json::from_value::<PackedSound>(sound) else {
+                self.fault(pack::NAME, format!("entry {number} cannot be read"));
+                continue;
+            };
+            let label = Label::read(&sound.tags, sound.category.as_deref());
+            let about = About {
+                label: self.label(pack::NAME, &sound.file, label),
+                created: sound.created_at.as_deref().and_then(instant),
+                uploader: sound.uploader_id.and_then(|id| id.parse().ok()),
+                sha256: sound.sha256.map(|digits| digits.to_ascii_lowercase()),
+                name: Some(sound.name),
+            };
+            self.sounds.insert(sound.file, about);
+        }
+    }
+
+    fn read_successors(&mut self, value: Value) {
+        let Value::Array(entries) = value else {
+            let text = "it is not the list that it should be";
+            return self.fault(SUCCESSORS, text.to_owned());
         };
         for (number, entry) in entries.into_iter().enumerate() {
             let Ok(entry) = serde_json::from_value::<Entry>(entry) else {
-                let fault = format!("{NAME}: entry {number} cannot be read");
-                manifest.faults.push(fault);
+                self.fault(SUCCESSORS, format!("entry {number} cannot be read"));
                 continue;
             };
             let label = Label::read(&entry.tags.unwrap_or_default(), None);
-            let label = label.unwrap_or_else(|error| {
-                let fault = format!("{NAME}: the tags of {}: {error}", entry.uid);
-                manifest.faults.push(fault);
-                Label::default()
-            });
-            let created = entry.created_date.as_deref();
-            let created = created.and_then(|text| DateTime::parse_from_rfc3339(text).ok());
-            let created = created.map(SystemTime::from);
-            manifest.sounds.insert(entry.uid, About { label, created });
+            let about = About {
+                label: self.label(SUCCESSORS, &entry.uid, label),
+                created: entry.created_date.as_deref().and_then(instant),
+                ..About::default()
+            };
+            let path = format!("{}{}", pack::FOLDER, entry.uid);
+            self.sounds.insert(path, about);
         }
-        manifest
+    }
+
+    fn label(&mut self, file: &str, sound: &str, read: Result<Label, Error>) -> Label {
+        read.unwrap_or_else(|error| {
+            self.fault(file, format!("the tags of {sound}: {error}"));
+            Label::default()
+        })
+    }
+
+    fn fault(&mut self, file: &str, text: String) {
+        if self.faults.len() < FAULTS_MAX {
+            self.faults.push(format!("{file}: {text}"));
+        }
     }
 
     /// Whether it says more of any sound than its name.
@@ -87,7 +152,13 @@ impl Manifest {
 
     /// What it says of a file.
     pub(super) fn find(&self, file: &str) -> Option<&About> {
-        let (uid, _) = file.strip_prefix(FOLDER)?.rsplit_once('.')?;
-        self.sounds.get(uid)
+        let without_ending = || self.sounds.get(file.rsplit_once('.')?.0);
+        self.sounds.get(file).or_else(without_ending)
     }
+}
+
+fn instant(text: &str) -> Option<SystemTime> {
+    DateTime::parse_from_rfc3339(text)
+        .ok()
+        .map(SystemTime::from)
 }

@@ -1,5 +1,6 @@
 //! Bringing many sounds in at once: a folder or an archive, into the operator's folder or into a
-//! guild. `cli::import` runs it and shows what it tells.
+//! guild. `cli::import` runs it for the operator and shows what it tells, `domain::archives` for
+//! members.
 //!
 //! Every file is copied to a place of its own, decoded there, and only then given its name; what
 //! was there before is never touched.
@@ -9,6 +10,7 @@ mod destination;
 mod folder;
 mod history;
 mod manifest;
+pub(super) mod pack;
 mod source;
 
 use std::collections::HashMap;
@@ -19,12 +21,14 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use crate::audio::{Hash, Original, Reason, Stamp, Transcoder};
+use crate::audio::{Hash, Original, Reason, Stamp, Transcoder, hex};
 use crate::domain::uploads::has_sound_ending;
 use crate::error::Error;
+pub use archive::Bounds;
 pub use destination::Destination;
 pub use history::{Brought, take_over};
-use source::Item;
+use manifest::About;
+use source::{Copied, Item};
 pub use source::{Source, Unusable};
 
 /// Files that are read ahead of those that are decoded.
@@ -98,7 +102,7 @@ impl Import {
             let (name, about) = (item.name.clone(), labels.find(&item.name));
             let created = about.and_then(|about| about.created);
             item.modified = created.or(item.modified);
-            let outcome = self.take(item).await?;
+            let outcome = self.take(item, about).await?;
             if let Outcome::Added(sound) | Outcome::Duplicate(sound) = &outcome
                 && let Some(about) = about
             {
@@ -140,43 +144,59 @@ impl Import {
     }
 
     /// Takes one file in, or says why not.
-    async fn take(&mut self, item: Item) -> Result<Outcome, Error> {
-        let file = match item.file {
-            Ok(file) => file,
+    async fn take(&mut self, item: Item, about: Option<&About>) -> Result<Outcome, Error> {
+        let Copied { file, bytes, hash } = match item.file {
+            Ok(copied) => copied,
             Err(outcome) => return Ok(outcome),
         };
-        let about = file.as_file().metadata().map_err(Error::internal)?;
-        let original = Original::new(file.path().to_owned(), Stamp::new(&about));
+        let said = about.and_then(|about| about.sha256.as_deref());
+        if said.is_some_and(|digits| digits != hex(&hash)) {
+            let text = "it is not the file that the archive's manifest names";
+            return Ok(Outcome::Refused(text.to_owned()));
+        }
+        if let Some(name) = self.known.contents.get(&hash) {
+            return Ok(Outcome::Duplicate(name.clone()));
+        }
+        // Before the work of decoding it.
+        if let Err(error) = self.destination.check_room(bytes) {
+            return refuse(error);
+        }
+        let status = file.as_file().metadata().map_err(Error::internal)?;
+        let original = Original::new(file.path().to_owned(), Stamp::new(&status));
         let prepared = match self.transcoder.prepare(&original).await {
             Ok(prepared) => prepared,
-            Err(error @ (Error::StorageFull | Error::Internal(_))) => return Err(error),
             Err(error) => {
                 let max = self.transcoder.max_length();
                 let reason = original.examined().and_then(|it| it.verdict.clone().err());
-                return Ok(match reason {
+                return match reason {
                     Some(Reason::NoAudio | Reason::Empty) if !has_sound_ending(&item.name) => {
-                        Outcome::PassedOver("it is no sound".to_owned())
+                        Ok(Outcome::PassedOver("it is no sound".to_owned()))
                     }
-                    Some(reason) => Outcome::Refused(reason.text(max)),
-                    None => Outcome::Refused(error.to_string()),
-                });
+                    Some(reason) => Ok(Outcome::Refused(reason.text(max))),
+                    None => refuse(error),
+                };
             }
         };
-        let content = original.examined().and_then(|examined| examined.hash);
-        let content = content.ok_or_else(|| Error::internal("a sound was not examined"))?;
         let audio: Hash = Sha256::digest(&prepared.ogg).into();
-        let known = self.known.contents.get(&content);
-        if let Some(name) = known.or_else(|| self.known.audio.get(&audio)) {
+        if let Some(name) = self.known.audio.get(&audio) {
             return Ok(Outcome::Duplicate(name.clone()));
         }
-        match self.destination.put(file, &item.name, item.modified).await {
+        let put = self.destination.put(file, &item.name, item.modified, about);
+        match put.await {
             Ok(name) => {
-                self.known.contents.insert(content, name.clone());
+                self.known.contents.insert(hash, name.clone());
                 self.known.audio.insert(audio, name.clone());
                 Ok(Outcome::Added(name))
             }
-            Err(error @ (Error::StorageFull | Error::Internal(_))) => Err(error),
-            Err(error) => Ok(Outcome::Refused(error.to_string())),
+            Err(error) => refuse(error),
         }
+    }
+}
+
+/// What an error means for a file; one that is no fault of the file's ends the import.
+fn refuse(error: Error) -> Result<Outcome, Error> {
+    match error {
+        Error::StorageFull | Error::Internal(_) => Err(error),
+        error => Ok(Outcome::Refused(error.to_string())),
     }
 }

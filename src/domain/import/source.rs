@@ -7,14 +7,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
 
-use super::archive::{Tar, Zip};
+use super::archive::{Bounds, Tar, Zip};
 use super::folder::Folder;
 use super::manifest::Manifest;
 use super::{Outcome, destination};
-use crate::audio::FILE_BYTES_MAX;
+use crate::audio::{FILE_BYTES_MAX, Hash};
+use crate::domain::uploads::write_failed;
 use crate::error::Error;
 
 /// What a database of SQLite begins with.
@@ -38,6 +40,9 @@ pub enum Unusable {
     /// It is an archive that nobody packs for a good reason.
     #[error("the archive is refused, nothing was taken from it: {0}")]
     Hostile(String),
+    /// It is an archive that holds more than it may.
+    #[error("the archive is refused, nothing was taken from it: {0}")]
+    TooMuch(String),
 }
 
 /// Files that may be sounds, looked through.
@@ -61,9 +66,17 @@ pub(super) struct Item {
     /// As the source calls it, with slashes.
     pub(super) name: String,
     /// Its copy; or why there is none.
-    pub(super) file: Result<NamedTempFile, Outcome>,
+    pub(super) file: Result<Copied, Outcome>,
     /// When it was changed last, where that is known.
     pub(super) modified: Option<SystemTime>,
+}
+
+/// A copy of a file.
+pub(super) struct Copied {
+    pub(super) file: NamedTempFile,
+    pub(super) bytes: u64,
+    /// SHA-256 of its content.
+    pub(super) hash: Hash,
 }
 
 /// Where items go; the end of it ends the reading.
@@ -74,9 +87,8 @@ impl Source {
     ///
     /// # Errors
     /// [`Unusable`].
-    pub fn open(path: &Path) -> Result<Self, Unusable> {
-        let shown = || path.display().to_string();
-        let unreadable = |error| Unusable::Unreadable(shown(), error);
+    pub fn open(path: &Path, bounds: &Bounds) -> Result<Self, Unusable> {
+        let unreadable = |error| Unusable::Unreadable(path.display().to_string(), error);
         if std::fs::metadata(path).map_err(unreadable)?.is_dir() {
             let (folder, databases) = Folder::open(path).map_err(unreadable)?;
             return Ok(Self {
@@ -85,26 +97,35 @@ impl Source {
                 databases,
             });
         }
-        let head = head(path).map_err(unreadable)?;
+        if is_database(path) {
+            return Ok(Self {
+                kind: Kind::Nothing,
+                manifest: Arc::default(),
+                databases: vec![path.to_owned()],
+            });
+        }
+        Self::open_archive(path, bounds)
+    }
+
+    /// Looks through an archive. Blocks.
+    ///
+    /// # Errors
+    /// [`Unusable`].
+    pub(in crate::domain) fn open_archive(path: &Path, bounds: &Bounds) -> Result<Self, Unusable> {
+        let shown = || path.display().to_string();
+        let head = head(path).map_err(|error| Unusable::Unreadable(shown(), error))?;
         let (kind, manifest) = match head.as_slice() {
             [b'P', b'K', 3 | 5, 4 | 6, ..] => {
-                let (zip, manifest) = Zip::open(path)?;
+                let (zip, manifest) = Zip::open(path, bounds)?;
                 (Kind::Zip(zip), manifest)
             }
             [0x1f, 0x8b, ..] => {
-                let (tar, manifest) = Tar::open(path, true)?;
+                let (tar, manifest) = Tar::open(path, true, bounds)?;
                 (Kind::Tar(tar), manifest)
             }
             head if is_tar(head) => {
-                let (tar, manifest) = Tar::open(path, false)?;
+                let (tar, manifest) = Tar::open(path, false, bounds)?;
                 (Kind::Tar(tar), manifest)
-            }
-            head if head.starts_with(SQLITE_MAGIC) => {
-                return Ok(Self {
-                    kind: Kind::Nothing,
-                    manifest: Arc::default(),
-                    databases: vec![path.to_owned()],
-                });
             }
             _ => return Err(Unusable::Unknown(shown())),
         };
@@ -172,16 +193,17 @@ pub(super) fn is_hidden(name: &str) -> bool {
 ///
 /// # Errors
 /// When the copy cannot be written.
-pub(super) fn copy(
-    mut from: impl Read,
-    spool: &Path,
-) -> Result<Result<NamedTempFile, Outcome>, Error> {
+pub(super) fn copy(mut from: impl Read, spool: &Path) -> Result<Result<Copied, Outcome>, Error> {
     let mut file = destination::temporary(spool)?;
     let mut buffer = vec![0; 64 << 10];
     let mut bytes: u64 = 0;
+    let mut hasher = Sha256::new();
     loop {
         let length = match from.read(&mut buffer) {
-            Ok(0) => return Ok(Ok(file)),
+            Ok(0) => {
+                let hash = hasher.finalize().into();
+                return Ok(Ok(Copied { file, bytes, hash }));
+            }
             Ok(length) => length,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(_) => {
@@ -195,6 +217,7 @@ pub(super) fn copy(
             return Ok(Err(Outcome::Refused(text)));
         }
         let some = buffer.get(..length).unwrap_or_default();
-        file.write_all(some).map_err(destination::write_failed)?;
+        hasher.update(some);
+        file.write_all(some).map_err(write_failed)?;
     }
 }

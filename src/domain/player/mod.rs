@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 use crate::audio::{Prepared, Transcoder};
 use crate::clock::Clock;
-use crate::discord::rest::Member;
+use crate::discord::guild_data::Member;
 use crate::domain::changes::Changes;
 use crate::domain::events::{Event, Events, PlayerEvent};
 use crate::domain::guilds::{Guilds, MissingRight};
@@ -231,6 +231,15 @@ impl Player {
         self.check(asker).await.map(drop)
     }
 
+    /// Passes for members who may ask the bot for something that is not heard.
+    ///
+    /// # Errors
+    /// 403 where the asker is no member, is timed out, or has a blocked role.
+    pub async fn check_not_blocked(&self, asker: &Asker) -> Result<(), Error> {
+        let (settings, member) = self.check_member(asker).await?;
+        settings.check_not_blocked(&member.roles)
+    }
+
     /// Goes into the asker's voice channel without playing anything.
     ///
     /// # Errors
@@ -418,6 +427,12 @@ impl Player {
     }
 
     async fn check(&self, asker: &Asker) -> Result<Arc<GuildSettings>, Error> {
+        let (settings, member) = self.check_member(asker).await?;
+        settings.check_dj(&member.roles)?;
+        Ok(settings)
+    }
+
+    async fn check_member(&self, asker: &Asker) -> Result<(Arc<GuildSettings>, Member), Error> {
         let guilds = &self.parts.guilds;
         let member = match &asker.member {
             Some(member) => member.clone(),
@@ -429,9 +444,7 @@ impl Player {
         {
             return Err(Error::Forbidden("you are timed out in this guild"));
         }
-        let settings = self.settings.get(asker.guild).await?;
-        settings.check_dj(&member.roles)?;
-        Ok(settings)
+        Ok((self.settings.get(asker.guild).await?, member))
     }
 
     fn voice_channel(&self, asker: &Asker) -> Result<ChannelId, Error> {

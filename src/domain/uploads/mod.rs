@@ -35,7 +35,7 @@ use crate::ids::{GuildId, UserId};
 pub use bin::Deleted;
 pub use change::Change;
 pub use incoming::Incoming;
-use incoming::write_failed;
+pub(super) use incoming::{Spool, write_failed};
 pub(super) use names::{has_sound_ending, is_formatting, of_file as name_of_file};
 use store::Store;
 
@@ -49,6 +49,8 @@ const NUMBERS_MAX: usize = 100;
 pub enum Wanted<'a> {
     /// As somebody has chosen; another may not have the name.
     Name(&'a str),
+    /// The same, with a number where the name is taken.
+    Like(&'a str),
     /// After its file, with a number where the name is taken.
     After(&'a str),
 }
@@ -186,16 +188,34 @@ impl Uploads {
         self.finish(incoming, Wanted::After(name)).await
     }
 
-    /// The same for what the operator brings in, who counts against nobody's hour.
-    pub(super) async fn begin_import(&self, guild: GuildId) -> Result<Incoming, Error> {
+    /// The same for one of many, which counts against nobody's hour.
+    pub(super) async fn begin_import(
+        &self,
+        guild: GuildId,
+        uploader: Option<UserId>,
+    ) -> Result<Incoming, Error> {
         self.check_room(guild, 0)?;
-        let path = self.store.incoming();
-        Incoming::create(guild, None, path, self.rules.max_bytes).await
+        let spool = self.spool(self.rules.max_bytes, too_large).await?;
+        Ok(Incoming::new(guild, uploader, spool))
     }
 
     async fn create(&self, guild: GuildId, uploader: UserId) -> Result<Incoming, Error> {
-        let path = self.store.incoming();
-        Incoming::create(guild, Some(uploader), path, self.rules.max_bytes).await
+        let spool = self.spool(self.rules.max_bytes, too_large).await?;
+        Ok(Incoming::new(guild, Some(uploader), spool))
+    }
+
+    /// A file that is gone with its holder, and with this process at the latest.
+    pub(super) async fn spool(
+        &self,
+        max_bytes: u64,
+        too_large: fn(u64) -> Error,
+    ) -> Result<Spool, Error> {
+        Spool::create(self.store.incoming(), max_bytes, too_large).await
+    }
+
+    /// Where such files lie: whatever is in there is removed at the next start.
+    pub(super) fn spool_dir(&self) -> PathBuf {
+        self.store.incoming_dir()
     }
 
     /// Ends bringing a sound in: it is decoded, and from then on it can be played.
@@ -210,16 +230,16 @@ impl Uploads {
         wanted: Wanted<'_>,
     ) -> Result<Arc<Sound>, Error> {
         let name = match wanted {
-            Wanted::Name(name) => names::check(name)?,
+            Wanted::Name(name) | Wanted::Like(name) => names::check(name)?,
             Wanted::After(file) => names::of_file(file),
         };
-        incoming.flush().await?;
-        let (examined, extension) = self.examine(&incoming.path).await?;
+        incoming.spool.flush().await?;
+        let (examined, extension) = self.examine(incoming.spool.path()).await?;
         let hash = examined.hash.ok_or(Error::BAD_REQUEST)?;
 
         let guild = incoming.guild;
         let _one_at_a_time = self.changing.lock().await;
-        self.check_room(guild, incoming.bytes)?;
+        self.check_room(guild, incoming.spool.bytes())?;
         let own = self.library.list_own(guild);
         let find = move |conn: &mut _| guild_sounds::find_name(conn, guild, &hash);
         if let Some(same) = self.db.run(find).await? {
@@ -232,10 +252,10 @@ impl Uploads {
             name,
             extension: extension.to_owned(),
             file: format!("{:016x}.{extension}", rand::random::<u64>()),
-            size_bytes: i64::try_from(incoming.bytes).unwrap_or(i64::MAX),
+            size_bytes: i64::try_from(incoming.spool.bytes()).unwrap_or(i64::MAX),
             hash: hash.to_vec(),
             uploader: incoming.uploader,
-            created_ms: self.clock.now_ms(),
+            created_ms: incoming.created_ms.unwrap_or(self.clock.now_ms()),
         };
         let sound = self.keep(&incoming, new, examined).await?;
         self.show(guild, own, Some(Arc::clone(&sound)));
@@ -243,8 +263,22 @@ impl Uploads {
         Ok(sound)
     }
 
-    /// Whether a guild may have one more sound of this size.
-    fn check_room(&self, guild: GuildId, bytes: u64) -> Result<(), Error> {
+    /// Passes for as many bytes as a sound may have.
+    ///
+    /// # Errors
+    /// 413 for more.
+    pub(super) fn check_size(&self, bytes: u64) -> Result<(), Error> {
+        if bytes > self.rules.max_bytes {
+            return Err(too_large(self.rules.max_bytes));
+        }
+        Ok(())
+    }
+
+    /// Passes where a guild may have one more sound of this size.
+    ///
+    /// # Errors
+    /// 409 where it has as many as it may, 507 when the disk is nearly full.
+    pub(super) fn check_room(&self, guild: GuildId, bytes: u64) -> Result<(), Error> {
         let own = self.library.list_own(guild);
         if own.len() >= self.rules.guild_sounds_max {
             let text = format!("this server has {} sounds, delete one first", own.len());
@@ -256,6 +290,14 @@ impl Uploads {
             let text = format!("the sounds of this server fill their {mib} MiB, delete one first");
             return Err(Error::Conflict(text));
         }
+        self.check_disk(bytes)
+    }
+
+    /// Passes while so many bytes leave enough of the disk free.
+    ///
+    /// # Errors
+    /// 507 when they do not.
+    pub(super) fn check_disk(&self, bytes: u64) -> Result<(), Error> {
         let free = self.store.free_bytes().map_err(Error::internal)?;
         if free < self.rules.disk_free_min_bytes.saturating_add(bytes) {
             return Err(Error::StorageFull);
@@ -297,7 +339,7 @@ impl Uploads {
         new: NewGuildSound,
         examined: Examined,
     ) -> Result<Arc<Sound>, Error> {
-        let (store, from) = (Arc::clone(&self.store), incoming.path.clone());
+        let (store, from) = (Arc::clone(&self.store), incoming.spool.path().to_owned());
         let (guild, file) = (new.guild, new.file.clone());
         let committed = spawn_blocking(move || store.commit(&from, guild, &file));
         let committed = committed.await.map_err(Error::internal)?;
@@ -370,7 +412,7 @@ fn free_name(own: &[Arc<Sound>], name: String, wanted: Wanted<'_>) -> Result<Str
     let is_free = |name: &String| !taken.contains(&name.to_lowercase());
     let numbers = match wanted {
         Wanted::Name(_) => 2..2,
-        Wanted::After(_) => 2..NUMBERS_MAX,
+        Wanted::Like(_) | Wanted::After(_) => 2..NUMBERS_MAX,
     };
     let numbered = numbers.map(|number| names::numbered(&name, number));
     let mut all = std::iter::once(name.clone()).chain(numbered);

@@ -44,7 +44,12 @@ impl Store {
     /// A name for a file that is about to be written.
     pub(super) fn incoming(&self) -> PathBuf {
         let number = self.incoming.fetch_add(1, Ordering::Relaxed);
-        self.dir.join(INCOMING).join(number.to_string())
+        self.incoming_dir().join(number.to_string())
+    }
+
+    /// Where they lie until then.
+    pub(super) fn incoming_dir(&self) -> PathBuf {
+        self.dir.join(INCOMING)
     }
 
     /// Gives a whole file its name; a crash leaves the one or the other.

@@ -204,7 +204,7 @@ async fn find_own(
     const ADMINISTRATORS: Error = Error::Forbidden(
         "only this installation's administrators may change the operator's sounds",
     );
-    let is_administrator = app.config.admins.contains(&user);
+    let is_administrator = app.admins.is_admin(user);
     let Some(guild) = guild else {
         if !is_administrator {
             return Err(ADMINISTRATORS);

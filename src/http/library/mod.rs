@@ -1,11 +1,14 @@
 //! The library over REST: the operator's sounds and each guild's own. Contract 5. `changes` edits
-//! them, `upload` brings them in; what they sound like is told by `http::media`.
+//! them, `upload` and `bulk` bring them in, `export` hands them out; what they sound like is told
+//! by `http::media`.
 
-use std::borrow::Cow;
+pub(super) mod bulk;
 pub(super) mod changes;
+pub(super) mod export;
 mod form;
 pub(super) mod upload;
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -149,8 +152,20 @@ fn wanted(request: &Request<'_>) -> Result<Wanted, Error> {
     params(
         InGuild,
         ("query" = Option<String>, Query, description = "What somebody has typed of a name."),
-        ("tag" = Option<String>, Query, description = "A tag that the sounds have."),
-        ("category" = Option<String>, Query, description = "The sounds' category."),
+        (
+            "tag" = Option<String>,
+            Query,
+            description = "A tag that the sounds have: letters, digits, spaces, `-` and `_`.",
+            min_length = 1,
+            max_length = 32
+        ),
+        (
+            "category" = Option<String>,
+            Query,
+            description = "The sounds' category, of the same characters.",
+            min_length = 1,
+            max_length = 32
+        ),
         (
             "sort" = Option<String>,
             Query,

@@ -6,9 +6,12 @@ use utoipa::ToSchema;
 use crate::clock::rfc3339;
 use crate::db::logs::LogEntry;
 use crate::db::plays::LOCAL;
-use crate::domain::events::{Event, PlayerEvent, Track};
+use crate::discord::guild_data::Channel;
+use crate::domain::events::{Event, GuildEvent, PlayerEvent, Track};
+use crate::domain::guild_data::Part;
 use crate::domain::player::Queued;
 use crate::domain::settings::Volume;
+use crate::http::guild_wire::{ChannelData, MemberData, RoleData};
 use crate::http::openapi::Instant;
 use crate::ids::{ChannelId, GuildId};
 
@@ -51,6 +54,37 @@ pub(super) enum Data<'a> {
         volume: u16,
     },
     Log(LogData<'a>),
+    GuildChannel(ChannelData),
+    Role {
+        guild_id: String,
+        #[serde(flatten)]
+        role: RoleData,
+    },
+    RoleGone {
+        guild_id: String,
+        id: String,
+    },
+    Guild {
+        id: String,
+        name: &'a str,
+        icon: Option<&'a str>,
+    },
+    Member {
+        guild_id: String,
+        #[serde(flatten)]
+        member: MemberData,
+    },
+    MemberGone {
+        guild_id: String,
+        user_id: String,
+    },
+    /// Its keys are those of seed 003.
+    Invalidated {
+        #[serde(rename = "guildId")]
+        guild_id: String,
+        module: &'static str,
+        action: &'static str,
+    },
 }
 
 /// A message of the application log. Contract 7.
@@ -95,6 +129,7 @@ pub(super) fn json(data: &impl Serialize) -> String {
 pub(super) fn describe(event: &Event) -> (&'static str, Data<'_>) {
     match event {
         Event::Player(guild, event) => describe_player(*guild, event),
+        Event::Guild(guild, event) => describe_change(*guild, event),
         Event::Log(entry) => ("log", Data::Log(describe_log(entry))),
     }
 }
@@ -106,6 +141,66 @@ pub(in crate::http) fn describe_log(entry: &LogEntry) -> LogData<'_> {
         message: &entry.message,
         timestamp: rfc3339(entry.time_ms),
         stacktrace: entry.stacktrace.as_deref(),
+    }
+}
+
+fn describe_change(guild: GuildId, event: &GuildEvent) -> (&'static str, Data<'_>) {
+    let guild_id = guild.to_string();
+    let channel = |channel: &Channel| Data::GuildChannel(ChannelData::from(channel));
+    match event {
+        GuildEvent::ChannelCreated(new) => ("channel_create", channel(new)),
+        GuildEvent::ChannelUpdated(new) => ("channel_update", channel(new)),
+        GuildEvent::ChannelDeleted(old) => ("channel_delete", channel(old)),
+        GuildEvent::RoleCreated(role) => {
+            let role = RoleData::from(role);
+            ("role_create", Data::Role { guild_id, role })
+        }
+        GuildEvent::RoleUpdated(role) => {
+            let role = RoleData::from(role);
+            ("role_update", Data::Role { guild_id, role })
+        }
+        GuildEvent::RoleDeleted(role) => {
+            let id = role.to_string();
+            ("role_delete", Data::RoleGone { guild_id, id })
+        }
+        GuildEvent::Updated { name, icon } => {
+            let data = Data::Guild {
+                id: guild_id,
+                name,
+                icon: icon.as_deref(),
+            };
+            ("guild_update", data)
+        }
+        GuildEvent::MemberAdded(member) => {
+            let member = MemberData::from(&**member);
+            ("member_add", Data::Member { guild_id, member })
+        }
+        GuildEvent::MemberUpdated(member) => {
+            let member = MemberData::from(&**member);
+            ("member_update", Data::Member { guild_id, member })
+        }
+        GuildEvent::MemberRemoved(user) => {
+            let user_id = user.to_string();
+            ("member_remove", Data::MemberGone { guild_id, user_id })
+        }
+        GuildEvent::Invalidated(part) => {
+            let data = Data::Invalidated {
+                guild_id,
+                module: module(*part),
+                action: "INVALIDATE",
+            };
+            ("config:update", data)
+        }
+    }
+}
+
+/// A part of a guild as seed 003 names it.
+fn module(part: Part) -> &'static str {
+    match part {
+        Part::Channels => "CHANNELS",
+        Part::Roles => "ROLES",
+        Part::Members => "MEMBERS",
+        Part::Guild => "GUILD",
     }
 }
 

@@ -19,11 +19,13 @@ use rocket::{State, get};
 use utoipa::OpenApi;
 
 pub(super) use page::*;
-pub(super) use schemas::{Binary, GuildPath, Instant, Number, NumberPath, one_of, one_of_or_null};
+pub(super) use schemas::{
+    Binary, Discords, GuildPath, Instant, Number, NumberPath, one_of, one_of_or_null,
+};
 
 use super::{
-    admin, auth, error, fast_trigger, favourites, guild, health, library, live, login, media,
-    page as ui, player, plays, sounds, tokens, users,
+    admin, auth, botapi, commands, error, fast_trigger, favourites, guild, guild_data, health,
+    library, live, login, media, page as ui, player, plays, roles, sounds, tokens, users,
 };
 use crate::error::Error;
 use rules::Rules;
@@ -44,6 +46,7 @@ use rules::Rules;
         (name = "sounds", description = "The library: the operator's sounds and each guild's own."),
         (name = "player", description = "A guild's player."),
         (name = "guilds", description = "What a guild has chosen."),
+        (name = "dashboards", description = "What Discord knows of a guild: `docs/dashboard.md`."),
         (name = "favourites", description = "What the caller likes and has chosen."),
         (name = "administration", description = "For administrators of this installation."),
         (name = "live", description = "What happens, at once: `docs/events.md`."),
@@ -71,6 +74,8 @@ use rules::Rules;
         library::list_library,
         library::get_sound,
         library::upload::upload_sound,
+        library::bulk::upload_archive,
+        library::export::export_sounds,
         library::changes::change_sound,
         library::changes::delete_sound,
         library::changes::list_deleted,
@@ -85,6 +90,17 @@ use rules::Rules;
         player::set_volume,
         guild::get_guild,
         guild::change_guild,
+        guild_data::list_channels,
+        guild_data::list_guild_roles,
+        guild_data::list_members,
+        guild_data::get_member,
+        guild_data::send_message,
+        botapi::ask,
+        commands::list_commands,
+        commands::get_command,
+        commands::create_command,
+        commands::change_command,
+        commands::delete_command,
         favourites::list_favourites,
         favourites::add_favourite,
         favourites::remove_favourite,
@@ -93,6 +109,12 @@ use rules::Rules;
         admin::list_logs,
         admin::show_stats,
         admin::show_sound_stats,
+        roles::list_roles,
+        roles::create_role,
+        roles::delete_role,
+        roles::list_users,
+        roles::give_role,
+        roles::take_role,
         live::stream_events,
         live::open_socket,
         live::receive_packets,

@@ -39,7 +39,7 @@ const SHARED: [(&str, &str, &str); 11] = [
     (
         "429",
         "Limited",
-        "Too many requests; the next one is admitted after `Retry-After`",
+        "Too many requests; the next one is admitted after `Retry-After`. With `retry_after` in `error` it is Discord that limits this server",
     ),
     (
         "500",
@@ -50,7 +50,7 @@ const SHARED: [(&str, &str, &str); 11] = [
     (
         "503",
         "Unavailable",
-        "The database or the bot is not there now, or Discord limits this server",
+        "The database or the bot is not there now, or Discord is out of order and not asked for the moment",
     ),
     ("504", "Silent", "Discord did not answer in time"),
     ("507", "DiskFull", "The server's disk is full"),
@@ -138,7 +138,10 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (HttpMethod, &mut Ope
 
 /// Adds the failures that the route's guards and the database may have, and the headers of answers.
 fn complete(path: &str, method: &HttpMethod, operation: &mut Operation) {
-    let is_charged = path.starts_with("/api/") && path != "/api/openapi.json";
+    let is_charged = ["/api/", "/botapi/"]
+        .iter()
+        .any(|below| path.starts_with(below))
+        && path != "/api/openapi.json";
     let is_open = operation.security.as_ref() == Some(&vec![SecurityRequirement::default()]);
     let mut statuses = vec!["500"];
     if !is_open {
@@ -308,8 +311,12 @@ fn collect_references(value: &Value, names: &mut BTreeSet<String>) {
     }
 }
 
+/// The one key of an answer that is not always there: how long Discord limits us, in an error that
+/// is otherwise the same for all. Contract 1, 6.
+const SOMETIMES: (&str, &str) = ("Fault", "retry_after");
+
 /// Nothing has keys that are not described: what comes with others is refused. And what is answered
-/// has all of its keys always. Contract 1.
+/// has all of its keys always, but for [`SOMETIMES`]. Contract 1.
 fn close(components: &mut Components, taken: &BTreeSet<String>) {
     let names: BTreeSet<String> = components.schemas.keys().cloned().collect();
     for (name, schema) in &mut components.schemas {
@@ -328,7 +335,9 @@ fn close(components: &mut Components, taken: &BTreeSet<String>) {
         if is_object && object.additional_properties.is_none() {
             object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
             if !taken.contains(name) {
-                object.required = object.properties.keys().cloned().collect();
+                let keys = object.properties.keys();
+                let always = keys.filter(|key| (name.as_str(), key.as_str()) != SOMETIMES);
+                object.required = always.cloned().collect();
             }
         }
     }

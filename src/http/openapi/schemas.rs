@@ -101,6 +101,22 @@ impl ToSchema for Binary {
     }
 }
 
+/// What Discord would answer: an object, or a list of them.
+pub(in crate::http) enum Discords {}
+
+impl PartialSchema for Discords {
+    fn schema() -> RefOr<Schema> {
+        let kinds = SchemaType::from_iter([Type::Object, Type::Array]);
+        ObjectBuilder::new().schema_type(kinds).into()
+    }
+}
+
+impl ToSchema for Discords {
+    fn name() -> Cow<'static, str> {
+        "Discords".into()
+    }
+}
+
 /// A text that is one of a few words.
 pub(in crate::http) fn one_of<const N: usize>(words: [&'static str; N]) -> Object {
     let text = ObjectBuilder::new().schema_type(Type::String);

@@ -133,7 +133,7 @@ fn reason(result: Result<Prepared, Error>) -> String {
 }
 
 /// A WAVE file of 16 bits from `sample(frame, channel)`, with the usual order of loudspeakers.
-fn wav(rate: u32, channels: u16, frames: u32, sample: impl Fn(u32, u16) -> f64) -> Vec<u8> {
+pub fn wav(rate: u32, channels: u16, frames: u32, sample: impl Fn(u32, u16) -> f64) -> Vec<u8> {
     let data: Vec<u8> = (0..frames)
         .flat_map(|frame| (0..channels).map(move |channel| (frame, channel)))
         .flat_map(|(frame, channel)| {
@@ -169,7 +169,7 @@ fn wav(rate: u32, channels: u16, frames: u32, sample: impl Fn(u32, u16) -> f64) 
 }
 
 /// A sine of an amplitude.
-fn sine(hertz: f64, rate: u32, amplitude: f64) -> impl Fn(u32, u16) -> f64 {
+pub fn sine(hertz: f64, rate: u32, amplitude: f64) -> impl Fn(u32, u16) -> f64 {
     move |frame, _| {
         let phase = std::f64::consts::TAU * hertz * f64::from(frame) / f64::from(rate);
         amplitude * phase.sin()

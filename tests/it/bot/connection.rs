@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use yuri::bot::{Bot, BotError};
 use yuri::discord::Discord;
+use yuri::discord::rest::Rest;
 use yuri::domain::guilds::MissingRight;
 use yuri::domain::session_starts::SessionStarts;
 use yuri::ids::{ChannelId, GuildId, UserId};
@@ -123,10 +124,11 @@ voice_test! {
 fn another(stage: &Stage, config: &yuri::config::Discord) -> Arc<Bot> {
     let (db, clock) = (stage.app.db.clone(), stage.clock.clone());
     let id = config.bot_id().unwrap();
+    let rest = Rest::open(config, clock.clone()).unwrap();
     Arc::new(Bot::new(
         config,
         yuri::discord::client(config).unwrap(),
-        Arc::new(Discord::new(config).unwrap().unwrap()),
+        Arc::new(Discord::new(config, Arc::new(rest)).unwrap()),
         Arc::new(SessionStarts::new(db, clock.clone(), id)),
         clock,
     ))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use yuri::discord::rest::Member;
+use yuri::discord::guild_data::Member;
 use yuri::domain::occasions::{Choice, Occasion, Seat, VoiceChange};
 use yuri::domain::settings::Language;
 use yuri::ids::{RoleId, UserId};

@@ -186,6 +186,12 @@ impl Stage {
         self.until(|app| app.library.find(name).is_some()).await;
     }
 
+    /// Removes a sound and waits until it cannot be found any more.
+    pub(super) async fn remove_sound(&self, name: &str) {
+        fs::remove_file(self.folder.path().join("sounds").join(name)).unwrap();
+        self.until(|app| app.library.find(name).is_none()).await;
+    }
+
     /// The log of the guild, newest first: sound and user.
     pub(super) async fn log(&self) -> Vec<(String, String)> {
         let guild = GuildId::try_from(GUILD).unwrap();

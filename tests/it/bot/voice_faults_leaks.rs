@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use discord_sim::{Guild, User, World};
-use yuri::discord::rest::Member;
+use yuri::discord::guild_data::Member;
 use yuri::domain::player::Asker;
 use yuri::ids::{GuildId, UserId};
 

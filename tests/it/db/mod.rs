@@ -1,10 +1,12 @@
 //! The database, the same tests on both backends.
 
+mod commands;
 mod grants;
 mod guilds;
 mod history;
 mod logs;
 mod plays;
+mod roles;
 mod session_starts;
 mod sound_files;
 mod tokens;

@@ -19,7 +19,7 @@ use crate::support::{Answer, SITE, Server, Token};
 const BOUNDARY: &str = "----a-boundary";
 
 /// A form: names, file names where there are, contents.
-fn form(parts: &[(&str, Option<&str>, &[u8])]) -> Vec<u8> {
+pub(super) fn form(parts: &[(&str, Option<&str>, &[u8])]) -> Vec<u8> {
     let mut body = Vec::new();
     for (name, file_name, content) in parts {
         let file_name = file_name
@@ -36,7 +36,7 @@ fn form(parts: &[(&str, Option<&str>, &[u8])]) -> Vec<u8> {
     body
 }
 
-fn content_type() -> String {
+pub(super) fn content_type() -> String {
     format!("multipart/form-data; boundary={BOUNDARY}")
 }
 
@@ -51,7 +51,7 @@ fn file(content: &[u8]) -> Vec<u8> {
 }
 
 /// A WAV file three times as long as the others.
-fn six_seconds() -> Vec<u8> {
+pub(super) fn six_seconds() -> Vec<u8> {
     let mut wav = fixture("tone.wav");
     let more = wav[44..].repeat(3);
     wav.truncate(44);
@@ -61,7 +61,7 @@ fn six_seconds() -> Vec<u8> {
 }
 
 /// What is on its way, and what has arrived.
-fn files(server: &Server, guild: GuildId) -> (Vec<PathBuf>, usize) {
+pub(super) fn files(server: &Server, guild: GuildId) -> (Vec<PathBuf>, usize) {
     let sounds = server.app.config.data_dir.join("sounds");
     let list = |path: PathBuf| {
         let found = fs::read_dir(path).into_iter().flatten();
@@ -253,6 +253,20 @@ async fn a_guild_has_each_content_once_and_so_many_sounds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_is_nearly_full_takes_nothing() {
+    let setup = setup().set("YURI_UPLOADS__DISK_FREE_MIB", "16777216");
+    let server = server(setup, &[]).await;
+    let token = server.token(server.user("ada")).await;
+    let answer = upload(&server, &token, server.guild(), file(&fixture("tone.wav"))).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.error().as_str()),
+        (507, "the server's disk is full")
+    );
+    assert_eq!(files(&server, server.guild()), (vec![], 0));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_forms_are_taken_and_only_for_a_guild() {
     let server = server(setup(), &[]).await;
     let guild = server.guild();
@@ -401,13 +415,13 @@ async fn a_browser_uploads_only_from_our_pages() {
 }
 
 /// An upload of a whole body of this length, of which nothing has been sent.
-async fn begin(server: &Server, token: &Token, length: usize) -> TcpStream {
+pub(super) async fn begin(server: &Server, token: &Token, route: &str, length: usize) -> TcpStream {
     use base64::Engine as _;
     let credential = format!("{}:{}", token.user, token.secret);
     let basic = base64::engine::general_purpose::STANDARD.encode(credential);
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let head = format!(
-        "POST /api/sounds?guild={} HTTP/1.1\r\nHost: yuri.test\r\nConnection: close\r\n\
+        "POST {route}?guild={} HTTP/1.1\r\nHost: yuri.test\r\nConnection: close\r\n\
          Authorization: Basic {basic}\r\nContent-Type: {}\r\nContent-Length: {length}\r\n\r\n",
         server.guild(),
         content_type(),
@@ -417,7 +431,7 @@ async fn begin(server: &Server, token: &Token, length: usize) -> TcpStream {
 }
 
 /// Waits until this much of the one file that is on its way is on the disk.
-async fn arrived(server: &Server, bytes: u64) {
+pub(super) async fn arrived(server: &Server, bytes: u64) {
     let guild = server.guild();
     server
         .until(|_| {
@@ -435,7 +449,7 @@ async fn bytes_are_taken_as_they_come_and_gone_with_their_sender() {
     let token = server.token(server.user("ada")).await;
     let body = file(&fixture("tone.wav"));
     let (first, second) = body.split_at(40_000);
-    let mut stream = begin(&server, &token, body.len()).await;
+    let mut stream = begin(&server, &token, "/api/sounds", body.len()).await;
     stream.write_all(first).await.unwrap();
     // All but what could be the beginning of its end, and a piece.
     arrived(&server, 20_000).await;
@@ -445,14 +459,14 @@ async fn bytes_are_taken_as_they_come_and_gone_with_their_sender() {
     assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
     assert_eq!(files(&server, guild), (vec![], 1));
 
-    let mut stream = begin(&server, &token, body.len()).await;
+    let mut stream = begin(&server, &token, "/api/sounds", body.len()).await;
     stream.write_all(first).await.unwrap();
     arrived(&server, 20_000).await;
     drop(stream);
     server.until(|_| files(&server, guild) == (vec![], 1)).await;
 
     // One that falls silent is told so.
-    let mut stream = begin(&server, &token, body.len()).await;
+    let mut stream = begin(&server, &token, "/api/sounds", body.len()).await;
     stream.write_all(first).await.unwrap();
     arrived(&server, 20_000).await;
     let reading = tokio::spawn(async move {

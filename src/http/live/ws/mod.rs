@@ -241,7 +241,7 @@ async fn hello(app: &App, user: UserId) -> Hello {
     };
     let channel = player.as_ref().and_then(|player| player.channel);
     Hello {
-        admin: app.config.admins.contains(&user),
+        admin: app.admins.is_admin(user),
         connected: channel.is_some(),
         vol: player.map_or(0, |player| player.volume.percent()),
         voice_state: guild.zip(channel).map(|(guild, channel)| VoiceState {

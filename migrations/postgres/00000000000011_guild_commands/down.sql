@@ -1,0 +1,2 @@
+DROP TABLE guild_registrations;
+DROP TABLE guild_commands;
