@@ -4,7 +4,12 @@
 const guild = document.getElementById("guild");
 const search = document.getElementById("search");
 const status = document.getElementById("status");
+const board = document.getElementById("board");
+// The operator's. A guild's own are found by a search.
 const sounds = [...document.querySelectorAll(".sound")];
+const shownAtFirst = [...board.children];
+// After so long without a key the server is asked: its search forgives mistakes, and costs a request.
+const PAUSE_MS = 400;
 
 function say(text, isError = false) {
   status.textContent = text;
@@ -45,7 +50,10 @@ async function play(button) {
   if (played) say(`Playing ${played.sound}.`);
 }
 
-for (const button of sounds) button.addEventListener("click", () => play(button));
+board.addEventListener("click", (event) => {
+  const button = event.target.closest(".sound");
+  if (button) play(button);
+});
 
 document.getElementById("stop").addEventListener("click", async () => {
   if (await send(`/api/guilds/${guild.value}/stop`)) say("Stopped.");
@@ -59,12 +67,59 @@ document.getElementById("logout").addEventListener("click", async () => {
   if (await send("/logout")) location.assign("/");
 });
 
-search.addEventListener("input", () => {
+function buttonOf(sound) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "sound";
+  button.dataset.sound = sound.file_name;
+  button.textContent = sound.name;
+  button.disabled = !sound.playable;
+  button.title = sound.reason ?? "";
+  return button;
+}
+
+let pause;
+let asked;
+
+/** Shows the sounds that have what is typed in their names; all where nothing is. */
+function filter() {
   const wanted = search.value.trim().toLowerCase();
+  board.replaceChildren(...shownAtFirst);
   for (const button of sounds) button.hidden = !button.textContent.toLowerCase().includes(wanted);
+  return wanted;
+}
+
+/** Shows what the server finds, the best first. What is shown stays where it does not answer. */
+async function find() {
+  clearTimeout(pause);
+  pause = undefined;
+  asked?.abort();
+  asked = new AbortController();
+  const { signal } = asked;
+  const query = new URLSearchParams({ guild: guild.value, query: search.value.trim(), limit: 50 });
+  try {
+    const answer = await fetch(`/api/sounds?${query}`, { signal });
+    if (!answer.ok) return;
+    const { results } = await answer.json();
+    if (!signal.aborted && results.length) board.replaceChildren(...results.map(buttonOf));
+  } catch {
+    // Another search has taken its place, or the server does not answer.
+  }
+}
+
+search.addEventListener("input", () => {
+  clearTimeout(pause);
+  asked?.abort();
+  pause = filter() && guild.value ? setTimeout(find, PAUSE_MS) : undefined;
 });
 
-search.addEventListener("keydown", (event) => {
-  const first = sounds.find((button) => !button.hidden);
-  if (event.key === "Enter" && first) play(first);
+guild.addEventListener("change", () => {
+  if (filter()) find();
+});
+
+search.addEventListener("keydown", async (event) => {
+  if (event.key !== "Enter") return;
+  if (pause) await find();
+  const first = board.querySelector(".sound:enabled:not([hidden])");
+  if (first) play(first);
 });
