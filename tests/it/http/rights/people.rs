@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use diesel::sql_types::Integer;
+use diesel::sql_types::Text;
 use diesel::{Connection as _, QueryableByName, RunQueryDsl as _, SqliteConnection, sql_query};
 use discord_sim::{User, permissions};
 use reqwest::{Client, Method};
@@ -105,17 +105,22 @@ pub(super) enum Before {
 /// What a refused call could have changed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Seen {
-    /// Grows with every transaction that has written something.
-    data_version: i32,
+    /// All rows, but for what the server writes by itself: [`OWN_TABLES`], [`OWN_COLUMNS`].
+    rows: Vec<String>,
     channel: Option<ChannelId>,
     files: usize,
     told_discord: usize,
 }
 
+/// What was logged, and what files were found to hold.
+const OWN_TABLES: [&str; 2] = ["logs", "sound_files"];
+/// How long tokens live.
+const OWN_COLUMNS: [&str; 2] = ["used_ms", "expires_ms"];
+
 #[derive(QueryableByName)]
-struct DataVersion {
-    #[diesel(sql_type = Integer)]
-    data_version: i32,
+struct Told {
+    #[diesel(sql_type = Text)]
+    told: String,
 }
 
 /// The server, its guild and everybody in it.
@@ -308,16 +313,41 @@ impl World {
 
     /// What there is now that a call could change.
     pub(super) async fn look(&mut self) -> Seen {
-        let version = sql_query("PRAGMA data_version");
-        let version: DataVersion = version.get_result(&mut self.database).unwrap();
+        let rows = self.rows();
         let player = self.server.app.player.state(self.guild).await.unwrap();
         let requests = self.server.sim().requests();
         Seen {
-            data_version: version.data_version,
+            rows,
             channel: player.channel,
             files: count_files(&self.server.app.config.data_dir.join("sounds")),
             told_discord: requests.iter().filter(|it| it.method != "GET").count(),
         }
+    }
+
+    fn rows(&mut self) -> Vec<String> {
+        let tables = "SELECT name AS told FROM sqlite_master WHERE type = 'table' ORDER BY name";
+        let tables = self.ask(tables).into_iter();
+        let tables: Vec<_> = tables.filter(|it| !OWN_TABLES.contains(&&**it)).collect();
+        assert!(tables.len() > 10, "{tables:?}");
+        let mut rows = Vec::new();
+        for table in tables {
+            let columns = self.ask(&format!(
+                "SELECT name AS told FROM pragma_table_info('{table}')"
+            ));
+            let columns = columns.into_iter();
+            let columns = columns.filter(|it| !OWN_COLUMNS.contains(&&**it));
+            let columns: Vec<_> = columns.map(|it| format!("quote({it})")).collect();
+            rows.extend(self.ask(&format!(
+                "SELECT '{table} ' || {} AS told FROM {table} ORDER BY told",
+                columns.join(" || ',' || ")
+            )));
+        }
+        rows
+    }
+
+    fn ask(&mut self, sql: &str) -> Vec<String> {
+        let told: Vec<Told> = sql_query(sql).load(&mut self.database).unwrap();
+        told.into_iter().map(|row| row.told).collect()
     }
 
     pub(super) async fn stop(self) {
