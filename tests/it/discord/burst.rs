@@ -2,6 +2,7 @@
 //! does not stand behind those who look.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use discord_sim::{RequestRecord, User};
@@ -104,22 +105,23 @@ async fn who_waits_does_not_stand_behind_those_who_look() {
     let client = Client::new(&server, Clock::system());
     let user = |number: u64| UserId::try_from(number).unwrap();
     // More than fits into five seconds.
-    let looking = join_all((1..=300).map(|it| client.ask_with(user(it), Urgency::Background)));
+    let waiting_still = AtomicUsize::new(300);
+    let looking = join_all((1..=300).map(async |it| {
+        let answer = client.ask_with(user(it), Urgency::Background).await;
+        waiting_still.fetch_sub(1, Ordering::Relaxed);
+        answer
+    }));
     let waiting = async {
-        let mut slowest = Duration::ZERO;
         for number in 1_000..1_020 {
-            let began = Instant::now();
             client.ask(user(number)).await.unwrap();
-            slowest = slowest.max(began.elapsed());
         }
-        slowest
+        waiting_still.load(Ordering::Relaxed)
     };
-    let (looked, slowest) = tokio::join!(looking, waiting);
-    // Behind them it would be five, or never.
-    assert!(slowest < Duration::from_secs(3), "{slowest:?}");
+    let (looked, were_passed) = tokio::join!(looking, waiting);
+    assert!(were_passed > 0, "all twenty stood behind those who look");
     let limited = looked.iter().filter(|it| it.is_err()).count();
-    // 5 at once, 30 a second for five seconds; a busy machine makes fewer.
-    assert!((100..=250).contains(&limited), "{limited}");
+    // 5 at once, 30 a second for five seconds.
+    assert!((100..=150).contains(&limited), "{limited}");
     let requests = server.sim().requests();
     assert!(requests.iter().all(|request| request.limited.is_none()));
     server.stop().await;
