@@ -60,8 +60,8 @@ impl<'r> FromRequest<'r> for Wanted {
     }
 }
 
-/// A stream of messages, each whole: Rocket's own type writes every line of them by itself, which
-/// costs a listener four packets and wakes in place of one. Proxies do not hold it back.
+/// A stream of messages, each whole: Rocket's own type hands every line of them over by itself.
+/// Proxies do not hold it back.
 pub(in crate::http) struct Stream(BoxStream<'static, String>);
 
 impl<'r> Responder<'r, 'r> for Stream {
