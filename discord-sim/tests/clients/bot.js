@@ -89,6 +89,7 @@ function complete(interaction) {
 
 async function leave(interaction) {
   await interaction.reply('Bye');
+  console.log('farewell shown');
   voice.getVoiceConnection(interaction.guildId).destroy();
 }
 

@@ -104,6 +104,7 @@ async def leave(interaction: discord.Interaction):
     # event that comes only once.
     await interaction.guild.voice_client.disconnect()
     await interaction.response.send_message("Bye")
+    print("farewell shown")
 
 
 class Problems(logging.StreamHandler):

@@ -193,6 +193,7 @@ impl Bot {
 
     async fn leave(&self, ctx: &Context, command: &CommandInteraction) -> Result {
         command.create_response(ctx, message("Bye")).await?;
+        eprintln!("farewell shown");
         let guild = command.guild_id.ok_or("not in a guild")?;
         self.songbird.remove(guild).await?;
         Ok(())

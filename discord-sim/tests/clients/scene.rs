@@ -41,7 +41,7 @@ pub(crate) async fn play(client: Client) {
     stage.play("tone-opus.ogg", stage.reconnect(&running)).await;
     stage.play("tone.mp3", stage.visit()).await;
     stage.press_buttons(&running).await;
-    stage.leave().await;
+    stage.leave(&running).await;
     stage.log_out(running).await;
 }
 
@@ -197,14 +197,16 @@ impl Stage {
     }
 
     /// Waits until a client knows that what it shows is shown: discord.py remembers buttons and
-    /// forms only then, and people are not quicker than that.
+    /// forms only then, and people are not quicker than that. A client told to end before would
+    /// drop the connection on which it waits to be told so, and complain of it.
     async fn shown(&self, running: &Running, what: &str) {
         assert!(running.wait_line(what, PATIENCE).await, "not {what}");
     }
 
-    async fn leave(&self) {
+    async fn leave(&self, running: &Running) {
         let reply = self.sim.slash(self.ada, self.guild, "leave", &[]);
         assert_eq!(reply.await.unwrap().content, "Bye");
+        self.shown(running, "farewell shown").await;
         let left = self.sim.wait_bot_out_of_voice(self.guild, PATIENCE).await;
         assert!(left, "still in voice");
     }
