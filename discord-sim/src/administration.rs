@@ -181,6 +181,15 @@ impl Sim {
             .change(|state| state.start_typing(user, channel))
     }
 
+    /// Gives the bot another token, as its developer does in the portal: the old one is refused
+    /// from now on, and its gateway connections are closed with 4004. The new token.
+    pub fn reset_bot_token(&self) -> String {
+        let bot = self.bot;
+        self.shared
+            .change(|state| state.reset_token(bot, "its developer has reset it"));
+        self.application().bot_token
+    }
+
     /// Makes a guild unavailable to bots, as an outage does, or available again.
     pub fn set_guild_available(&self, guild: u64, available: bool) -> Result<(), SimError> {
         self.shared

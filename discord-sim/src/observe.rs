@@ -55,6 +55,21 @@ impl Sim {
         self.shared.wait_ready(self.bot, timeout).await
     }
 
+    /// How many gateway connections the bot has that have identified or resumed.
+    pub fn gateway_connections(&self) -> usize {
+        let bot = self.bot;
+        self.shared.read(|state| state.sessions.connections(bot))
+    }
+
+    /// Waits until the bot has exactly so many of them.
+    pub async fn wait_gateway_connections(&self, count: usize, timeout: Duration) -> bool {
+        let bot = self.bot;
+        let reached = self.shared.wait_for(timeout, |state| {
+            (state.sessions.connections(bot) == count).then_some(())
+        });
+        reached.await.is_some()
+    }
+
     /// The voice channel the bot is shown in.
     pub fn bot_voice_channel(&self, guild: u64) -> Option<u64> {
         let bot = self.bot;

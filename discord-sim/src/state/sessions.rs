@@ -325,6 +325,12 @@ impl Sessions {
             .filter(move |session| session.application == application)
     }
 
+    /// How many connections a bot has that have identified or resumed.
+    pub(crate) fn connections(&self, application: u64) -> usize {
+        let attached = self.of(application);
+        attached.filter(|session| session.outlet.is_some()).count()
+    }
+
     /// Closes all connections of a bot whose token is no longer good; the ids of their
     /// sessions and of those that wait to be resumed.
     pub(super) fn expel(&mut self, application: u64) -> Vec<String> {

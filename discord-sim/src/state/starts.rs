@@ -97,12 +97,13 @@ impl State {
         let now_ms = self.now_ms();
         let counted = self.starts.count(bot, shard, now_ms, &self.sessions.limits);
         if counted == Err(StartRefusal::UsedUp) {
-            self.reset_token(bot);
+            self.reset_token(bot, "it identified too often");
         }
         counted
     }
 
-    fn reset_token(&mut self, bot: u64) {
+    /// Gives a bot another token, and ends all its sessions; the log tells why.
+    pub(crate) fn reset_token(&mut self, bot: u64, why: &str) {
         let applications = self.applications.iter_mut();
         for application in applications.filter(|application| application.id == bot) {
             application.bot_token = Application::new(bot, "").bot_token;
@@ -111,7 +112,7 @@ impl State {
             self.end_session(&session);
         }
         let line = format!(
-            "{} identified too often: its sessions are over and its token is void",
+            "{}'s sessions are over and its token is void: {why}",
             self.name_of(bot)
         );
         self.note(EventKind::Gateway, line);

@@ -5,8 +5,9 @@ use std::time::Duration;
 use discord_sim::{Application, GatewayLimits, Guild, Settings, Sim, User, World};
 use serde_json::{Value, json};
 
+use crate::support::rest::Rest;
 use crate::support::shard::{INTENTS, connect, identify, log_in, log_in_with, resume};
-use crate::support::sim;
+use crate::support::{PATIENCE, sim};
 
 async fn sim_with(gateway: GatewayLimits) -> Sim {
     let settings = Settings {
@@ -164,6 +165,34 @@ async fn the_session_start_limit_is_counted_and_enforced() {
         gateway_bot(&sim).await["session_start_limit"]["remaining"],
         1
     );
+}
+
+#[tokio::test]
+async fn a_token_that_is_reset_ends_its_connections_and_another_takes_its_place() {
+    let sim = sim().await;
+    assert_eq!(sim.gateway_connections(), 0);
+    let (socket, _) = log_in(&sim, INTENTS).await;
+    assert!(sim.wait_gateway_connections(1, PATIENCE).await);
+    let old = sim.application().bot_token;
+    let new = sim.reset_bot_token();
+    assert_ne!(new, old);
+    assert_eq!(new, sim.application().bot_token);
+    assert_eq!(socket.closed().await, 4_004);
+    assert!(sim.wait_gateway_connections(0, PATIENCE).await);
+    let profile = async |token: &str| {
+        let rest = Rest::with(&sim, format!("Bot {token}"));
+        rest.get("/users/@me").await.0
+    };
+    assert_eq!((profile(&old).await, profile(&new).await), (401, 200));
+    let mut refused = connect(&sim).await;
+    refused.send(2, identify(&old, INTENTS)).await;
+    assert_eq!(refused.closed().await, 4_004);
+
+    // A connection that ends without a word counts no more, though it may be resumed.
+    let (socket, _) = log_in(&sim, INTENTS).await;
+    assert_eq!(sim.gateway_connections(), 1);
+    socket.vanish();
+    assert!(sim.wait_gateway_connections(0, PATIENCE).await);
 }
 
 #[tokio::test]
