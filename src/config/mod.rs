@@ -167,7 +167,8 @@ pub struct Http {
     pub address: SocketAddr,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// Origins, besides our own, whose pages may change things with a visitor's login.
+    /// Origins, besides our own, whose pages may read answers, and change things with a visitor's
+    /// login: as browsers write them.
     pub cors_origins: Vec<String>,
     /// Key of the encrypted cookie that binds a login to its browser: 32 bytes in base64.
     pub secret_key: Option<Secret>,
@@ -445,9 +446,14 @@ fn parse_network(text: &str) -> Option<IpNet> {
         .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
+/// A page's origin as browsers write it, since it is compared to the letter: scheme, host in small
+/// letters, and the port unless it is the scheme's own.
 fn parse_origin(text: &str) -> Option<String> {
-    let origin = Url::parse(text).ok()?.origin();
-    (origin.is_tuple() && origin.ascii_serialization() == text).then(|| text.to_owned())
+    let url = Url::parse(text).ok()?;
+    let is_of_pages = matches!(url.scheme(), "http" | "https");
+    // URLs may have a `*` in the host; it would stand for no other name here.
+    let is_exact = !text.contains('*') && url.origin().ascii_serialization() == text;
+    (is_of_pages && is_exact).then(|| text.to_owned())
 }
 
 /// Whether commands in messages may begin with this: 1 to 10 characters without white space.

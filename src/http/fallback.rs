@@ -1,11 +1,12 @@
 //! What stands under `/api` and `/botapi` but is no route: the caller is authenticated and charged all the same,
-//! then told 404, or 405 with what would work. Contract 3.
+//! then told 404, or 405 with what would work. Contract 3. A preflight is no such thing, see `cors`.
 
 use rocket::http::{Method, Status};
 use rocket::request::FromRequest;
 use rocket::route::{Handler, Outcome, Route};
 use rocket::{Data, Request};
 
+use super::cors::preflight;
 use super::error::fail;
 use super::guards::Caller;
 use super::methods::{FALLBACK_RANK, allowed_methods};
@@ -50,6 +51,9 @@ struct Unknown;
 #[rocket::async_trait]
 impl Handler for Unknown {
     async fn handle<'r>(&self, request: &'r Request<'_>, _: Data<'r>) -> Outcome<'r> {
+        if let Some(answer) = preflight(request) {
+            return answer;
+        }
         // A wrong method is passed on to the catcher, which knows the right ones.
         if Caller::from_request(request).await.is_success() && allowed_methods(request).is_empty() {
             let _left_for_the_catcher = fail::<()>(request, Error::NotFound("not found"));

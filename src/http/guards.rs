@@ -102,13 +102,16 @@ pub(super) async fn authenticate(
     request: &Request<'_>,
 ) -> Result<(Identity, Credential, bool), Error> {
     let by_cookie = !request.headers().contains("Authorization");
+    let presented = presents_credential(request);
+    if by_cookie && presented {
+        check_asker(app, request)?;
+    }
     let credential = if by_cookie {
         cookie_credential(request)
     } else {
         header_credential(app, request)
     };
     let address = address(app, request);
-    let presented = presents_credential(request);
     let identity = verify(app, address, credential.as_ref(), presented).await?;
     let credential = credential.ok_or(Error::Unauthorized)?;
     Ok((identity, credential, by_cookie))
@@ -224,20 +227,35 @@ fn check_origin(app: &App, request: &Request<'_>) -> Result<(), Error> {
 
 /// Passes for requests of our own pages and of those that are allowed.
 pub(super) fn check_page(app: &App, request: &Request<'_>) -> Result<(), Error> {
-    let header = |name| request.headers().get_one(name);
-    let listed = header("Origin").is_some_and(|origin| {
-        origin == app.config.public_url.origin()
-            || app
-                .config
-                .http
-                .cors_origins
-                .iter()
-                .any(|allowed| allowed == origin)
-    });
-    if listed || header("Sec-Fetch-Site") == Some("same-origin") {
+    let is_allowed = sole_origin(request)
+        .is_some_and(|origin| is_listed(app, origin) || origin == app.config.public_url.origin());
+    let site = request.headers().get_one("Sec-Fetch-Site");
+    if is_allowed || site == Some("same-origin") {
         return Ok(());
     }
     Err(Error::Forbidden("forbidden"))
+}
+
+/// Passes where no page of another site has asked, whatever the method. Cookies of a visitor are
+/// neither looked up nor charged for a page that may not ask: it cannot spend their requests.
+pub(super) fn check_asker(app: &App, request: &Request<'_>) -> Result<(), Error> {
+    // Browsers name no origin when an own page reads, nor when an address is opened.
+    if request.headers().contains("Origin") {
+        check_page(app, request)?;
+    }
+    Ok(())
+}
+
+/// The origin that the request names, if it names one and not two.
+pub(super) fn sole_origin<'r>(request: &'r Request<'_>) -> Option<&'r str> {
+    let mut named = request.headers().get("Origin");
+    named.next().filter(|_| named.next().is_none())
+}
+
+/// Whether the configuration lists an origin, to the letter. Contract 8.
+pub(super) fn is_listed(app: &App, origin: &str) -> bool {
+    let mut listed = app.config.http.cors_origins.iter();
+    listed.any(|listed| listed == origin)
 }
 
 #[rocket::async_trait]
@@ -300,6 +318,9 @@ async fn visit(request: &Request<'_>) -> Result<Visitor, Error> {
     let app = app(request)?;
     let has_header = request.headers().contains("Authorization");
     let credential = cookie_credential(request).filter(|_| !has_header);
+    if credential.is_some() {
+        check_asker(app, request)?;
+    }
     let session = match &credential {
         None => None,
         Some(credential) => {

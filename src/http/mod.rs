@@ -9,6 +9,7 @@ mod answer;
 mod auth;
 mod botapi;
 mod commands;
+mod cors;
 mod error;
 mod fairings;
 mod fallback;
@@ -131,6 +132,7 @@ pub fn rocket(app: Arc<App>) -> Rocket<Build> {
         // As the original's document writes it; its code had the other.
         .mount("/api/favorite", favourite_routes())
         .mount("/", fallback::routes())
+        .mount("/", cors::routes())
         .register("/", vec![error::catcher()])
         .attach(
             Shield::new()
@@ -139,6 +141,7 @@ pub fn rocket(app: Arc<App>) -> Rocket<Build> {
                 .enable(Referrer::NoReferrer),
         )
         .attach(fairings::Headers { hsts })
+        .attach(cors::Cors)
         .manage(sessions)
         .manage(openapi::Document::default())
         .manage(app)

@@ -48,20 +48,12 @@ async fn subscribe(request: &Request<'_>) -> Result<(Subscriber, bool), Error> {
         user: Some(identity.user),
         budget: None,
     });
-    check_origin(request)?;
+    guards::check_asker(app, request)?;
     let subscriber = Subscriber {
         user: identity.user,
         credential,
     };
     Ok((subscriber, by_cookie))
-}
-
-/// Passes where no page has asked, or one that may.
-fn check_origin(request: &Request<'_>) -> Result<(), Error> {
-    if request.headers().contains("Origin") {
-        guards::check_page(guards::app(request)?, request)?;
-    }
-    Ok(())
 }
 
 #[rocket::async_trait]
@@ -79,7 +71,7 @@ impl<'r> FromRequest<'r> for SocketCaller {
 async fn open(request: &Request<'_>) -> Result<SocketCaller, Error> {
     let app = guards::app(request)?;
     let address = guards::address(app, request);
-    check_origin(request)?;
+    guards::check_asker(app, request)?;
     if !guards::presents_credential(request) {
         let charged = app.limits.charge_stranger(address);
         charged.map_err(|refused| Error::Limited(refused.0))?;

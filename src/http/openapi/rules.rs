@@ -145,9 +145,9 @@ fn complete(path: &str, method: &HttpMethod, operation: &mut Operation) {
     let is_open = operation.security.as_ref() == Some(&vec![SecurityRequirement::default()]);
     let mut statuses = vec!["500"];
     if !is_open {
-        statuses.extend(["401", "429", "503"]);
+        statuses.extend(["401", "403", "429", "503"]);
         if *method != HttpMethod::Get {
-            statuses.extend(["403", "507"]);
+            statuses.push("507");
         }
     }
     for text in [&mut operation.summary, &mut operation.description] {

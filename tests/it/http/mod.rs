@@ -10,6 +10,7 @@ mod botapi;
 mod clock_steps;
 mod commands;
 mod commands_bounds;
+mod cors;
 mod events;
 mod favourites;
 mod guild;
