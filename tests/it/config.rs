@@ -116,6 +116,54 @@ fn every_fault_is_told_at_once_and_no_secret_with_it() {
 }
 
 #[test]
+fn origins_of_pages_are_exact() {
+    let dir = tempfile::tempdir().unwrap();
+    let read = |text: &str| load(dir.path(), &[("YURI_HTTP__CORS_ORIGINS", text)]);
+    let listed = "https://a.test, http://b.test:8080,http://[::1]:3000, https://xn--tr-xka.test";
+    assert_eq!(
+        read(listed).unwrap().http.cors_origins,
+        [
+            "https://a.test",
+            "http://b.test:8080",
+            "http://[::1]:3000",
+            "https://xn--tr-xka.test"
+        ]
+    );
+    for wrong in [
+        "*",
+        "null",
+        "a.test",
+        "//a.test",
+        "https://",
+        "https://*",
+        "https://*.a.test",
+        "https://a.test/",
+        "https://a.test/path",
+        "https://a.test?x",
+        "https://a.test#x",
+        "https://ada@a.test",
+        "https://a.test:443",
+        "http://a.test:80",
+        "https://a.test:",
+        "https://a.test:99999",
+        "https://A.test",
+        "HTTPS://a.test",
+        "https://t\u{fc}r.test",
+        "ftp://a.test",
+        "wss://a.test",
+        "file:///a",
+        "https://good.test, *",
+        "https://good.test https://b.test",
+    ] {
+        let faults = read(wrong).unwrap_err().to_string();
+        assert!(
+            faults.contains("is not a list of origins"),
+            "{wrong}: {faults}"
+        );
+    }
+}
+
+#[test]
 fn a_secret_can_come_from_a_file_and_is_never_shown() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("token");
