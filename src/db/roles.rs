@@ -121,6 +121,18 @@ pub fn list_holders(conn: &mut AnyConnection, role: i64) -> QueryResult<Vec<Hold
     Ok(rows.into_iter().map(holder).collect())
 }
 
+/// The names of a user's roles, in no order.
+///
+/// # Errors
+/// The database's.
+pub fn list_of(conn: &mut AnyConnection, user: UserId) -> QueryResult<Vec<String>> {
+    roles::table
+        .inner_join(user_roles::table.on(user_roles::role_id.eq(roles::id)))
+        .filter(user_roles::user_id.eq(user.to_db()))
+        .select(roles::name)
+        .load(conn)
+}
+
 /// Gives a role to a user who does not have it. Run inside [`super::Db::write`].
 ///
 /// # Errors

@@ -330,4 +330,4 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(user_roles, users);
+diesel::allow_tables_to_appear_in_same_query!(roles, user_roles, users);

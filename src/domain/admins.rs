@@ -139,6 +139,22 @@ impl Admins {
         Ok(all.into_iter().map(|role| self.count_all(role)).collect())
     }
 
+    /// The names of a user's roles, in their order; [`ADMIN`] where the user is an administrator now.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn list_roles_of(&self, user: UserId) -> Result<Vec<String>, Error> {
+        let rows = self.db.quick(move |conn| roles::list_of(conn, user));
+        let mut names = rows.await?;
+        // What counts is in memory, and in the configuration.
+        names.retain(|name| name != ADMIN);
+        if self.is_admin(user) {
+            names.push(ADMIN.to_owned());
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
     /// Makes a role, which may be there already; says whether it is new.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use crate::domain::user_guilds::Membership;
 use crate::error::Error;
 use crate::ids::{GuildId, UserId};
 
-/// A user, as of their last login.
+/// A user, as of their last login. Seed 002.
 #[derive(Serialize, ToSchema)]
 pub(super) struct UserAnswer {
     #[schema(value_type = UserId)]
@@ -22,6 +22,8 @@ pub(super) struct UserAnswer {
     global_name: Option<String>,
     discriminator: String,
     avatar: Option<String>,
+    /// The names of the caller's roles in this installation, as they are now.
+    roles: Vec<String>,
 }
 
 /// A guild, as one of its members sees it.
@@ -69,12 +71,14 @@ pub(super) async fn get_me(app: &AppState, caller: Caller) -> Result<Json<UserAn
     let known = app.db.quick(move |conn| users::find(conn, id)).await?;
     // Whoever has a token is in the database.
     let known = known.ok_or(Error::Unauthorized)?;
+    let roles = app.admins.list_roles_of(id).await?;
     Ok(Json(UserAnswer {
         id: known.id.to_string(),
         username: known.username,
         global_name: known.global_name,
         discriminator: known.discriminator,
         avatar: known.avatar,
+        roles,
     }))
 }
 

@@ -48,6 +48,11 @@ async fn roles_are_made_given_taken_and_dropped_with_all_who_have_them() {
                 holder(user(8), None, user(7), 10),
             ];
             assert_eq!(roles::list_holders(conn, 1)?, holders);
+            let mut own = roles::list_of(conn, user(7))?;
+            own.sort_unstable();
+            assert_eq!(own, ["admin", "editor"]);
+            assert_eq!(roles::list_of(conn, user(8))?, ["admin"]);
+            assert!(roles::list_of(conn, user(9))?.is_empty());
             assert!(roles::take(conn, 1, user(8))?);
             assert!(!roles::take(conn, 1, user(8))?);
             assert!(roles::delete(conn, "editor")?);

@@ -110,6 +110,38 @@ async fn an_administrator_makes_another_who_counts_at_once_until_it_is_taken_bac
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn callers_read_which_roles_they_have() {
+    let server = setup().start().await;
+    let admin = server.token(id::<UserId>(ADMIN)).await;
+    let other = server.token(id::<UserId>(OTHER)).await;
+    let own = async |caller: &Token| {
+        let me = caller.get(&server, "/api/users/@me").await;
+        me.json()["roles"].take()
+    };
+    assert_eq!(
+        own(&admin).await,
+        json!(["admin"]),
+        "from the configuration"
+    );
+    assert_eq!(own(&other).await, json!([]));
+    for role in ["vip", "editor"] {
+        assert_eq!(put(&server, &admin, &format!("{ROLES}/{role}")).await, 201);
+        let path = format!("{ROLES}/{role}/users/{OTHER}");
+        assert_eq!(put(&server, &admin, &path).await, 201);
+    }
+    assert_eq!(put(&server, &admin, &of(OTHER)).await, 201);
+    assert_eq!(own(&other).await, json!(["admin", "editor", "vip"]));
+    assert_eq!(delete(&server, &admin, &of(OTHER)).await, 200);
+    assert_eq!(delete(&server, &admin, &format!("{ROLES}/vip")).await, 200);
+    assert_eq!(own(&other).await, json!(["editor"]));
+    assert_eq!(own(&admin).await, json!(["admin"]));
+    // Having the role as well names it once.
+    assert_eq!(put(&server, &admin, &of(ADMIN)).await, 201);
+    assert_eq!(own(&admin).await, json!(["admin"]));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whom_the_operator_names_the_api_cannot_remove() {
     let server = setup().start().await;
     let admin = server.token(id::<UserId>(ADMIN)).await;

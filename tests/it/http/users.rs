@@ -71,7 +71,8 @@ async fn who_one_is_comes_from_the_last_login() {
       "username": "ada",
       "global_name": "Ada",
       "discriminator": "0",
-      "avatar": null
+      "avatar": null,
+      "roles": []
     }
     "#);
     assert!(asked(&server).is_empty());
