@@ -22,7 +22,8 @@ const OTHERS: [&str; 5] = ["/token", "/logout", "/media", "/events", "/socket.io
 
 /// The methods that routes have.
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
-/// The headers that routes read and a browser sends for a page of another origin only with leave.
+/// The headers that routes read and a browser sends for a page of another origin only with leave; and
+/// `X-Requested-With`, which some libraries send with everything.
 const HEADERS: &str = "Authorization, Content-Type, If-Match, If-None-Match, If-Range, Range, \
      Last-Event-ID, X-Requested-With";
 /// The headers of answers that such a page is shown only with leave.
