@@ -1,7 +1,8 @@
-//! Figures and how they are shown: percentiles, and goals that were met or missed. `playing` and
-//! `listeners` print them.
+//! Figures and how they are shown: percentiles, values of rounds, and goals that were met or
+//! missed. All programs print them.
 #![expect(clippy::print_stdout, reason = "tables are what the programs are for")]
 
+use std::fmt;
 use std::time::Duration;
 
 /// Lengths of time.
@@ -61,6 +62,55 @@ impl FromIterator<Duration> for Times {
     }
 }
 
+/// Values of several rounds; shown as the median (the lowest to the highest).
+#[derive(Debug, Clone, Copy)]
+pub struct Spread {
+    lowest: f64,
+    /// The one in the middle; not a number of none.
+    pub median: f64,
+    highest: f64,
+}
+
+impl Spread {
+    /// Of these, which are sorted by it.
+    pub fn of(values: &mut [f64]) -> Self {
+        values.sort_by(f64::total_cmp);
+        let end = values.len().saturating_sub(1);
+        let at = |place: usize| values.get(place).copied().unwrap_or(f64::NAN);
+        let median = f64::midpoint(at(end / 2), at(end.div_ceil(2)));
+        Self {
+            lowest: at(0),
+            median,
+            highest: at(end),
+        }
+    }
+}
+
+impl fmt::Display for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "**{:.2}** ({:.2} to {:.2})",
+            self.median, self.lowest, self.highest
+        )
+    }
+}
+
+/// A count as a figure.
+pub fn number(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+/// Bytes as a figure.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::as_conversions,
+    reason = "memory is smaller than 2^52 bytes"
+)]
+pub fn bytes(count: u64) -> f64 {
+    count as f64
+}
+
 /// A cell of a table: nothing where nothing was measured.
 pub fn cell(value: f64, decimals: usize) -> String {
     if value.is_nan() {
@@ -116,6 +166,17 @@ mod tests {
         assert_eq!(shown, ["1", "100", "198", "200"]);
         assert!(Times::default().p50().is_nan());
         assert_eq!(cell(f64::NAN, 1), "–");
+    }
+
+    #[test]
+    fn the_median_of_an_even_number_is_between_the_middle_two() {
+        let spread = Spread::of(&mut [4.0, 1.0, 3.0, 2.0]);
+        assert_eq!(spread.to_string(), "**2.50** (1.00 to 4.00)");
+        assert_eq!(
+            Spread::of(&mut [7.0]).to_string(),
+            "**7.00** (7.00 to 7.00)"
+        );
+        assert!(Spread::of(&mut []).median.is_nan());
     }
 
     #[test]

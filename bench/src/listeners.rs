@@ -10,22 +10,21 @@
     reason = "the tables are what this program is for"
 )]
 
-use std::fs::{self, File};
-use std::net::SocketAddr;
+use std::fs;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bench::Failed;
 use bench::figures::{Goals, Times};
+use bench::installation::{Installation, Person, authority};
 use bench::process::{self, memory};
-use bench::product::{self, answers, free_address, target_folder, workspace};
+use bench::product::{self, target_folder, workspace};
 use clap::Parser;
 use discord_sim::{RateLimits, Settings, Sim, User};
-use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
-use reqwest::redirect::Policy;
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, Response};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
@@ -34,7 +33,6 @@ use tokio::time::timeout;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// After so long without a word a stream has said everything.
 const SILENCE: Duration = Duration::from_secs(2);
-const GLANCE: Duration = Duration::from_millis(20);
 /// Between two events.
 const PAUSE: Duration = Duration::from_millis(100);
 /// Volumes that events tell apart: each comes again after twenty seconds.
@@ -67,13 +65,6 @@ struct Options {
 
 /// When each volume was last asked for.
 type Asked = Arc<Mutex<Vec<Option<Instant>>>>;
-
-/// Somebody who listens.
-#[derive(Clone)]
-struct Listener {
-    id: String,
-    token: String,
-}
 
 /// What one pass has measured.
 struct Pass {
@@ -109,7 +100,7 @@ fn run(options: &Options) -> Result<(), Failed> {
         .build()?;
     runtime.block_on(async {
         let stage = Stage::build(&folder, &binary).await?;
-        let alone = memory(stage.server.id()).resident;
+        let alone = memory(stage.server.pid()).resident;
         println!(
             "\n{} listeners, {} users; other work on this machine: load {:.1}\n",
             options.listeners,
@@ -171,10 +162,9 @@ fn judge(passes: &[Pass], alone: u64) -> Goals {
 
 struct Stage {
     sim: Sim,
-    server: Child,
-    address: SocketAddr,
+    server: Installation,
     guild: u64,
-    people: Vec<Listener>,
+    people: Vec<Person>,
     client: Client,
 }
 
@@ -183,9 +173,9 @@ impl Stage {
         if folder.exists() {
             fs::remove_dir_all(folder)?;
         }
-        fs::create_dir_all(folder.join("sounds"))?;
+        fs::create_dir_all(folder)?;
         let sim = Sim::start(Settings {
-            authority_path: Some(folder.join("authority.pem")),
+            authority_path: Some(authority(folder)),
             rate_limits: RateLimits {
                 enforced: false,
                 ..RateLimits::default()
@@ -201,25 +191,16 @@ impl Stage {
             sim.add_member(OTHERS + number, guild)?;
             names.push(name);
         }
-        let address = free_address()?;
-        sim.add_redirect_uri(&format!("http://{address}/token/authorize"));
-        let server = start_server(&sim, folder, binary, address)?;
-        let began = Instant::now();
-        while !answers(address, "/ready") {
-            if began.elapsed() > PATIENCE {
-                return Err("the server does not start".into());
-            }
-            tokio::time::sleep(GLANCE).await;
-        }
-        let client = Client::builder().redirect(Policy::none()).build()?;
+        let streams = [("YURI_LIMITS__STREAMS_PER_USER", "1000")];
+        let server = Installation::start(&sim, folder, Command::new(binary), &streams).await?;
+        let client = Client::new();
         let mut people = Vec::new();
         for name in names {
-            people.push(log_in(&client, address, &name).await?);
+            people.push(server.log_in(&name, Ipv4Addr::LOCALHOST).await?);
         }
         Ok(Self {
             sim,
             server,
-            address,
             guild,
             people,
             client,
@@ -247,7 +228,7 @@ impl Stage {
             let asked = Arc::clone(&asked);
             streams.spawn(hear(reader, asked, events));
         }
-        let pid = self.server.id();
+        let pid = self.server.pid();
         let (before, began) = (process::processor_time(pid), Instant::now());
         let mut next = tokio::time::interval(PAUSE);
         for number in 0..events {
@@ -296,25 +277,24 @@ impl Stage {
     }
 
     /// Opens a stream.
-    async fn listen(&self, person: &Listener) -> Result<Response, Failed> {
-        let url = format!("http://{}/events?guild={}", self.address, self.guild);
+    async fn listen(&self, person: &Person) -> Result<Response, Failed> {
+        let address = self.server.address();
+        let url = format!("http://{address}/events?guild={}", self.guild);
         let request = self.client.get(url);
         let request = request.basic_auth(&person.id, Some(&person.token));
         Ok(request.send().await?.error_for_status()?)
     }
 
     /// Opens a stream that is never read.
-    async fn stall(&self, person: &Listener) -> Result<TcpStream, Failed> {
-        let built = self.client.get(format!("http://{}/", self.address));
-        let built = built.basic_auth(&person.id, Some(&person.token)).build()?;
-        let authorization = built.headers().get("authorization");
-        let authorization = authorization.ok_or("no credentials")?.to_str()?;
+    async fn stall(&self, person: &Person) -> Result<TcpStream, Failed> {
+        let address = self.server.address();
+        let authorization = person.authorization();
         let socket = TcpSocket::new_v4()?;
         socket.set_recv_buffer_size(STALLED_BUFFER_BYTES)?;
-        let mut stream = socket.connect(self.address).await?;
+        let mut stream = socket.connect(address).await?;
         let request = format!(
-            "GET /events?guild={} HTTP/1.1\r\nHost: {}\r\nAuthorization: {authorization}\r\n\r\n",
-            self.guild, self.address
+            "GET /events?guild={} HTTP/1.1\r\nHost: {address}\r\nAuthorization: {authorization}\r\n\r\n",
+            self.guild
         );
         stream.write_all(request.as_bytes()).await?;
         Ok(stream)
@@ -322,7 +302,8 @@ impl Stage {
 
     /// Something happens: ada changes the guild's volume.
     fn change(&self, volume: u16) -> impl Future<Output = Result<(), Failed>> + Send + use<> {
-        let url = format!("http://{}/api/guilds/{}/volume", self.address, self.guild);
+        let address = self.server.address();
+        let url = format!("http://{address}/api/guilds/{}/volume", self.guild);
         let request = self.client.put(url);
         let request = match self.people.first() {
             Some(ada) => request.basic_auth(&ada.id, Some(&ada.token)),
@@ -337,9 +318,8 @@ impl Stage {
         }
     }
 
-    async fn close(mut self) -> Result<(), Failed> {
-        drop(self.server.stdin.take());
-        self.server.wait()?;
+    async fn close(self) -> Result<(), Failed> {
+        self.server.stop().await?;
         self.sim.shutdown().await;
         Ok(())
     }
@@ -403,67 +383,4 @@ async fn last_words(mut stream: TcpStream) -> String {
 
 fn lock(asked: &Asked) -> std::sync::MutexGuard<'_, Vec<Option<Instant>>> {
     asked.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn start_server(
-    sim: &Sim,
-    folder: &Path,
-    binary: &Path,
-    address: SocketAddr,
-) -> Result<Child, Failed> {
-    let application = sim.application();
-    let log = File::create(folder.join("server.log"))?;
-    let child = Command::new(binary)
-        .args(["serve", "--until-input-ends"])
-        .env("YURI_DATA_DIR", folder.join("data"))
-        .env("YURI_SOUNDS__DIR", folder.join("sounds"))
-        .env("YURI_PUBLIC_URL", format!("http://{address}"))
-        .env("YURI_LIMITS__BURST", "1000000")
-        .env("YURI_LIMITS__STREAMS_PER_USER", "1000")
-        .env("YURI_LOG", "warn")
-        .env("YURI_DISCORD__API_URL", sim.api_url())
-        .env("YURI_DISCORD__CONNECT_TO", sim.https_addr().to_string())
-        .env("YURI_DISCORD__BOT_TOKEN", &application.bot_token)
-        .env("YURI_DISCORD__CLIENT_ID", application.id.to_string())
-        .env("YURI_DISCORD__CLIENT_SECRET", &application.client_secret)
-        .env("SSL_CERT_FILE", folder.join("authority.pem"))
-        .env("ROCKET_ADDRESS", address.ip().to_string())
-        .env("ROCKET_PORT", address.port().to_string())
-        .current_dir(folder)
-        .stdin(Stdio::piped())
-        .stdout(log.try_clone()?)
-        .stderr(log)
-        .spawn()?;
-    Ok(child)
-}
-
-/// A person's API token, by the way that browsers go.
-async fn log_in(client: &Client, address: SocketAddr, name: &str) -> Result<Listener, Failed> {
-    let start = client.get(format!("http://{address}/token")).send().await?;
-    let cookie = start.headers().get(SET_COOKIE).ok_or("no cookie")?;
-    let cookie = cookie
-        .to_str()?
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .to_owned();
-    let authorize = format!("{}&login_hint={name}", location(&start)?);
-    let approved = client.get(authorize).send().await?;
-    let callback = client.get(location(&approved)?).header(COOKIE, cookie);
-    let answer = callback.send().await?;
-    if answer.status() != StatusCode::OK {
-        return Err(format!("{name} cannot log in: {}", answer.text().await?).into());
-    }
-    let told: serde_json::Value = answer.json().await?;
-    let text = |key: &str| told[key].as_str().unwrap_or_default().to_owned();
-    Ok(Listener {
-        id: text("user_id"),
-        token: text("token"),
-    })
-}
-
-fn location(answer: &Response) -> Result<String, Failed> {
-    let location = answer.headers().get(LOCATION);
-    let location = location.ok_or_else(|| format!("no redirect: {}", answer.status()))?;
-    Ok(location.to_str()?.to_owned())
 }

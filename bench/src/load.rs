@@ -1,52 +1,93 @@
 //! The load generator: connections that are kept alive and ask as fast as they are answered, on
-//! one thread. Every answer's status is checked.
+//! one thread. Every answer's status is checked. `bench`, `dashboard` and `sessions` ask with it.
 
 use std::cell::Cell;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::LocalSet;
 
+use crate::Failed;
 use crate::client::{Answer, Connection};
-use crate::servers::Server;
-use bench::Failed;
-use bench::process::{self, Memory};
+use crate::figures::Spread;
+use crate::process::{self, Memory};
 
 /// New tokens that one address introduces. A server admits few unknown callers from one address;
 /// all of 127.0.0.0/8 is this machine, so each portion comes from an address of its own.
 const INTRODUCED_PER_ADDRESS: usize = 40;
 
-/// Requests to ask in turn, rendered, and the status that each must be answered with.
-pub(crate) struct Requests {
-    pub(crate) rendered: Vec<Vec<u8>>,
-    pub(crate) status: u16,
+/// Above this share of its core the load generator may have been the limit.
+pub const GENERATOR_SHARE_MAX: f64 = 0.9;
+
+/// A server that is loaded.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// What it is called when something goes wrong.
+    pub name: &'a str,
+    /// Where it answers.
+    pub address: SocketAddr,
+    /// Its process.
+    pub pid: u32,
+}
+
+/// Requests to ask in turn.
+#[derive(Debug)]
+pub struct Requests {
+    /// They, as they are sent.
+    pub rendered: Vec<Vec<u8>>,
+    /// What each must be answered with.
+    pub status: u16,
+}
+
+impl Requests {
+    /// A `GET` of each of these paths, with the value of its `Authorization` header.
+    pub fn get(status: u16, asked: impl IntoIterator<Item = (String, String)>) -> Rc<Self> {
+        let rendered = asked.into_iter().map(|(path, authorization)| {
+            format!(
+                "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {authorization}\r\n\r\n"
+            )
+            .into_bytes()
+        });
+        Rc::new(Self {
+            rendered: rendered.collect(),
+            status,
+        })
+    }
 }
 
 /// One run against one server.
 #[derive(Debug, Clone)]
-pub(crate) struct Measured {
-    pub(crate) requests_per_s: f64,
-    pub(crate) p50: Duration,
-    pub(crate) p99: Duration,
+pub struct Measured {
+    /// All connections together.
+    pub requests_per_s: f64,
+    /// The median of the times from a request to its whole answer.
+    pub p50: Duration,
+    /// What 99 of 100 do not exceed.
+    pub p99: Duration,
     /// Processor time of the server for one request.
-    pub(crate) processor: Duration,
+    pub processor: Duration,
     /// Memory of the server right after the run.
-    pub(crate) memory: Memory,
-    /// Share of its core that the load generator used: near 1 it was the limit, not the server.
-    pub(crate) generator_share: f64,
+    pub memory: Memory,
+    /// Share of its core that this process used: near 1 it was the limit, not the server.
+    pub generator_share: f64,
 }
 
 /// The generator.
-pub(crate) struct Load {
+#[derive(Debug)]
+pub struct Load {
     runtime: Runtime,
     connections: usize,
     duration: Duration,
 }
 
 impl Load {
-    pub(crate) fn new(connections: usize, duration: Duration) -> Result<Self, Failed> {
+    /// One that keeps so many connections busy for so long in each run.
+    ///
+    /// # Errors
+    /// When the system gives nothing to wait with.
+    pub fn new(connections: usize, duration: Duration) -> Result<Self, Failed> {
         let runtime = Builder::new_current_thread()
             .enable_io()
             .enable_time()
@@ -59,7 +100,10 @@ impl Load {
     }
 
     /// Lets the server see every token once, so that a run measures verified callers.
-    pub(crate) fn introduce(&self, server: &Server, requests: &Requests) -> Result<(), Failed> {
+    ///
+    /// # Errors
+    /// When one is answered with another status.
+    pub fn introduce(&self, server: Target<'_>, requests: &Requests) -> Result<(), Failed> {
         self.runtime.block_on(async {
             for (portion, host) in requests.rendered.chunks(INTRODUCED_PER_ADDRESS).zip(1..) {
                 let from = Ipv4Addr::new(127, 0, 1, host);
@@ -73,8 +117,11 @@ impl Load {
         })
     }
 
-    /// The body that the server answers to one request.
-    pub(crate) fn ask(&self, server: &Server, request: &[u8]) -> Result<(u16, Vec<u8>), Failed> {
+    /// The status and body that the server answers to one request.
+    ///
+    /// # Errors
+    /// When it does not answer, or not in HTTP.
+    pub fn ask(&self, server: Target<'_>, request: &[u8]) -> Result<(u16, Vec<u8>), Failed> {
         self.runtime.block_on(async {
             let mut connection = Connection::open(server.address, Ipv4Addr::LOCALHOST).await?;
             let answer = connection.exchange(request).await?;
@@ -83,23 +130,22 @@ impl Load {
     }
 
     /// Loads the server for the set time.
-    pub(crate) fn measure(
-        &self,
-        server: &Server,
-        requests: &Rc<Requests>,
-    ) -> Result<Measured, Failed> {
+    ///
+    /// # Errors
+    /// When a request is answered with another status, or not at all.
+    pub fn measure(&self, server: Target<'_>, requests: &Rc<Requests>) -> Result<Measured, Failed> {
         let local = LocalSet::new();
         local.block_on(&self.runtime, self.drive(server, requests))
     }
 
-    async fn drive(&self, server: &Server, requests: &Rc<Requests>) -> Result<Measured, Failed> {
+    async fn drive(&self, server: Target<'_>, requests: &Rc<Requests>) -> Result<Measured, Failed> {
         let mut open = Vec::with_capacity(self.connections);
         for _ in 0..self.connections {
             open.push(Connection::open(server.address, Ipv4Addr::LOCALHOST).await?);
         }
         let own = std::process::id();
         let (server_before, own_before) = (
-            process::processor_time(server.pid()),
+            process::processor_time(server.pid),
             process::processor_time(own),
         );
         let start = Instant::now();
@@ -125,7 +171,7 @@ impl Load {
             );
         }
         let elapsed = start.elapsed();
-        let server_used = process::processor_time(server.pid()).saturating_sub(server_before);
+        let server_used = process::processor_time(server.pid).saturating_sub(server_before);
         let own_used = process::processor_time(own).saturating_sub(own_before);
         latencies_us.sort_unstable();
         let answered = u32::try_from(latencies_us.len())?.max(1);
@@ -134,10 +180,58 @@ impl Load {
             p50: percentile(&latencies_us, 50),
             p99: percentile(&latencies_us, 99),
             processor: server_used / answered,
-            memory: process::memory(server.pid()),
+            memory: process::memory(server.pid),
             generator_share: own_used.as_secs_f64() / elapsed.as_secs_f64(),
         })
     }
+}
+
+/// Measures each of so many cases in each round: in turn, every other round in reverse. The round
+/// before the first warms up and is not counted. The results by case, then by round.
+///
+/// # Errors
+/// Those of `measure`.
+pub fn in_rounds(
+    cases: usize,
+    rounds: u32,
+    mut measure: impl FnMut(usize) -> Result<Measured, Failed>,
+) -> Result<Vec<Vec<Measured>>, Failed> {
+    let mut results = vec![Vec::new(); cases];
+    for round in 0..=rounds {
+        let counts = if round == 0 { ", not counted" } else { "" };
+        eprintln!("round {round} of {rounds}{counts}");
+        let mut order: Vec<usize> = (0..cases).collect();
+        if round % 2 == 0 {
+            order.reverse();
+        }
+        for number in order {
+            let measured = measure(number)?;
+            if round > 0 {
+                results[number].push(measured);
+            }
+        }
+    }
+    Ok(results)
+}
+
+/// How many times the time of another case one takes, round by round: by requests a second, and by
+/// processor time of the server.
+pub fn times_the_time(of: &[Measured], to: &[Measured]) -> (Spread, Spread) {
+    let divide = |a: f64, b: f64| if b > 0.0 { a / b } else { f64::NAN };
+    let seconds = |run: &Measured| run.processor.as_secs_f64();
+    let rounds = || of.iter().zip(to);
+    let mut speed: Vec<f64> = rounds()
+        .map(|(of, to)| divide(to.requests_per_s, of.requests_per_s))
+        .collect();
+    let mut processor: Vec<f64> = rounds()
+        .map(|(of, to)| divide(seconds(of), seconds(to)))
+        .collect();
+    (Spread::of(&mut speed), Spread::of(&mut processor))
+}
+
+/// The median of a value of the rounds.
+pub fn median(rounds: &[Measured], value: impl Fn(&Measured) -> f64) -> f64 {
+    Spread::of(&mut rounds.iter().map(value).collect::<Vec<_>>()).median
 }
 
 /// One connection's part of a run: its latencies in microseconds.
@@ -195,6 +289,58 @@ fn percentile(sorted_us: &[u32], percent: usize) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rounds_are_divided_one_by_one() {
+        let run = |requests_per_s: f64, processor_us: u64| Measured {
+            requests_per_s,
+            p50: Duration::ZERO,
+            p99: Duration::ZERO,
+            processor: Duration::from_micros(processor_us),
+            memory: Memory::default(),
+            generator_share: 0.0,
+        };
+        let (of, to) = (
+            [run(100.0, 30), run(50.0, 60)],
+            [run(200.0, 10), run(200.0, 10)],
+        );
+        let (speed, processor) = times_the_time(&of, &to);
+        assert_eq!(speed.to_string(), "**3.00** (2.00 to 4.00)");
+        assert_eq!(processor.to_string(), "**4.50** (3.00 to 6.00)");
+        assert_eq!(median(&of, |run| run.requests_per_s).to_string(), "75");
+    }
+
+    #[test]
+    fn every_other_round_goes_the_other_way() {
+        let mut order = Vec::new();
+        let failed = in_rounds(3, 1, |number| {
+            order.push(number);
+            if order.len() == 6 {
+                return Err("the end".into());
+            }
+            Ok(Measured {
+                requests_per_s: 1.0,
+                p50: Duration::ZERO,
+                p99: Duration::ZERO,
+                processor: Duration::ZERO,
+                memory: Memory::default(),
+                generator_share: 0.0,
+            })
+        });
+        assert!(failed.is_err());
+        assert_eq!(order, [2, 1, 0, 0, 1, 2]);
+    }
+
+    #[test]
+    fn requests_are_whole() {
+        let asked = [("/a".to_owned(), "b".to_owned())];
+        let requests = Requests::get(200, asked);
+        let text = String::from_utf8_lossy(&requests.rendered[0]).into_owned();
+        assert_eq!(
+            text,
+            "GET /a HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: b\r\n\r\n"
+        );
+    }
 
     #[test]
     fn percentiles_are_places_in_the_sorted_list() {

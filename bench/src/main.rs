@@ -6,15 +6,13 @@
 //! with whatever else the machine does.
 //!
 //! A run in short: [`data`] makes files, [`servers`] starts processes, [`plan`] says what is asked
-//! of whom, [`load`] asks, [`report`] prints.
+//! of whom, [`bench::load`] asks, [`report`] prints.
 #![expect(
     clippy::print_stdout,
     reason = "the tables are what this program is for"
 )]
 
-mod client;
 mod data;
-mod load;
 mod peers;
 mod plan;
 mod report;
@@ -24,12 +22,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use bench::load::Load;
 use bench::product::{self, target_folder, workspace};
 use bench::{Failed, process};
 use clap::Parser;
 
 use data::{Sizes, World};
-use load::Load;
 use plan::Plan;
 use servers::Fleet;
 
@@ -89,7 +87,7 @@ fn run(options: &Options) -> Result<(), Failed> {
     };
     let fleet = Fleet::start(&binary, peers.as_ref(), &folder, &world, sizes)?;
     let plan = Plan::new(&world, &fleet, sizes);
-    process::pin_self(servers::LOAD_CORE);
+    process::pin_self(process::LOAD_CORE);
 
     let load = Load::new(
         usize::from(options.connections),
@@ -97,7 +95,7 @@ fn run(options: &Options) -> Result<(), Failed> {
     )?;
     println!("warming up, and comparing answers ...");
     for server in fleet.iter() {
-        load.introduce(server, plan.introductions())?;
+        load.introduce(server.target(), plan.introductions())?;
     }
     plan.compare_answers(&load, &fleet)?;
     report::print_setting(options, &fleet, peers.as_ref());

@@ -3,9 +3,9 @@
 use std::rc::Rc;
 
 use crate::data::{self, Sizes, World};
-use crate::load::{Load, Measured, Requests};
 use crate::servers::{Fleet, Server};
 use bench::Failed;
+use bench::load::{Load, Measured, Requests, in_rounds};
 
 /// Requests whose answers are compared between the servers, of each kind.
 const COMPARED: usize = 50;
@@ -198,9 +198,9 @@ impl Plan {
         for requests in [logs, stats, deep, sounds, nothing] {
             let step = (requests.rendered.len() / COMPARED).max(1);
             for request in requests.rendered.iter().step_by(step) {
-                let expected = load.ask(&fleet.large, request)?;
+                let expected = load.ask(fleet.large.target(), request)?;
                 for peer in &fleet.peers {
-                    let given = load.ask(peer, request)?;
+                    let given = load.ask(peer.target(), request)?;
                     if given != expected {
                         return Err(different(request, &fleet.large, &expected, peer, &given));
                     }
@@ -218,60 +218,34 @@ impl Plan {
         rounds: u32,
     ) -> Result<Vec<Vec<Measured>>, Failed> {
         let servers: Vec<&Server> = fleet.iter().collect();
-        let mut results = vec![Vec::new(); self.cases.len()];
-        // The round before the first is for the compilers of the peers, and not counted.
-        for round in 0..=rounds {
-            println!(
-                "round {round} of {rounds}{}",
-                if round == 0 { ", not counted" } else { "" }
-            );
-            let mut order: Vec<usize> = (0..self.cases.len()).collect();
-            if round % 2 == 0 {
-                order.reverse();
-            }
-            for number in order {
-                let case = &self.cases[number];
-                let measured = load.measure(servers[case.server], &case.requests)?;
-                if round > 0 {
-                    results[number].push(measured);
-                }
-            }
-        }
-        Ok(results)
+        in_rounds(self.cases.len(), rounds, |number| {
+            let case = &self.cases[number];
+            load.measure(servers[case.server].target(), &case.requests)
+        })
     }
 }
 
 /// Every user with each of their guilds, users first.
 fn rotate(world: &World, path: impl Fn(i64) -> String) -> Rc<Requests> {
     let turns = world.users().first().map_or(0, |user| user.guilds().len());
-    let rendered = (0..turns)
+    let asked = (0..turns)
         .flat_map(|turn| {
             world
                 .users()
                 .iter()
                 .map(move |user| (user, user.guilds()[turn]))
         })
-        .map(|(user, guild)| get(&path(guild), &user.authorization()))
-        .collect();
-    Rc::new(Requests {
-        rendered,
-        status: 200,
-    })
+        .map(|(user, guild)| (path(guild), user.authorization()));
+    Requests::get(200, asked)
 }
 
 /// One request of every user.
 fn render(world: &World, status: u16, path: &str) -> Rc<Requests> {
-    let rendered = world
-        .users()
-        .iter()
-        .map(|user| get(path, &user.authorization()))
-        .collect();
-    Rc::new(Requests { rendered, status })
-}
-
-fn get(path: &str, authorization: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {authorization}\r\n\r\n")
-        .into_bytes()
+    let users = world.users().iter();
+    Requests::get(
+        status,
+        users.map(|user| (path.to_owned(), user.authorization())),
+    )
 }
 
 fn different(

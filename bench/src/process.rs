@@ -7,6 +7,11 @@ use std::time::Duration;
 /// The unit of processor time in `/proc`; 100 a second on every Linux of today.
 const TICK: Duration = Duration::from_millis(10);
 
+/// The core of the servers that are measured.
+pub const SERVER_CORE: u32 = 0;
+/// The core of the load.
+pub const LOAD_CORE: u32 = 1;
+
 /// Memory of a process, in bytes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Memory {
@@ -121,7 +126,7 @@ pub fn pinned(core: u32, program: &std::path::Path) -> Command {
     }
 }
 
-/// Keeps this process on one core, away from the servers.
+/// Keeps this thread, and those that it starts, on one core, away from the servers.
 pub fn pin_self(core: u32) {
     if can_pin() {
         let pid = std::process::id().to_string();

@@ -3,14 +3,11 @@
 use std::time::Duration;
 
 use crate::Options;
-use crate::load::Measured;
 use crate::peers::Peers;
 use crate::plan::{Plan, Ratio, Sense};
 use crate::servers::{Fleet, Server};
+use bench::load::{GENERATOR_SHARE_MAX, Measured, median, times_the_time};
 use bench::process::{self, Memory};
-
-/// Above this share of its core the load generator may have been the limit.
-const GENERATOR_SHARE_MAX: f64 = 0.9;
 
 /// Under what circumstances this run happens.
 pub(crate) fn print_setting(options: &Options, fleet: &Fleet, peers: Option<&Peers>) {
@@ -72,31 +69,14 @@ pub(crate) fn print(plan: &Plan, fleet: &Fleet, results: &[Vec<Measured>]) {
 }
 
 fn print_ratio(ratio: &Ratio, of: &[Measured], to: &[Measured]) {
-    let rounds = || of.iter().zip(to);
-    let divide = |a: f64, b: f64| if b > 0.0 { a / b } else { f64::NAN };
-    let (mut speed, mut processor): (Vec<f64>, Vec<f64>) = match ratio.sense {
-        Sense::Speed => (
-            rounds()
-                .map(|(of, to)| divide(of.requests_per_s, to.requests_per_s))
-                .collect(),
-            rounds()
-                .map(|(of, to)| divide(seconds(to.processor), seconds(of.processor)))
-                .collect(),
-        ),
-        Sense::Cost => (
-            rounds()
-                .map(|(of, to)| divide(to.requests_per_s, of.requests_per_s))
-                .collect(),
-            rounds()
-                .map(|(of, to)| divide(seconds(of.processor), seconds(to.processor)))
-                .collect(),
-        ),
+    let (speed, processor) = match ratio.sense {
+        Sense::Speed => times_the_time(to, of),
+        Sense::Cost => times_the_time(of, to),
     };
     let unit = match ratio.sense {
         Sense::Speed => "times the requests",
         Sense::Cost => "times the time",
     };
-    let (speed, processor) = (Spread::of(&mut speed), Spread::of(&mut processor));
     let goal = ratio.goal.map_or_else(String::new, |goal| {
         let (relation, met) = match ratio.sense {
             Sense::Speed => ("at least", speed.median >= goal),
@@ -126,60 +106,6 @@ fn warn_of_generator(plan: &Plan, results: &[Vec<Measured>]) {
     }
 }
 
-/// Values of the rounds.
-struct Spread {
-    lowest: f64,
-    median: f64,
-    highest: f64,
-}
-
-impl Spread {
-    fn of(values: &mut [f64]) -> Self {
-        values.sort_by(f64::total_cmp);
-        let end = values.len().saturating_sub(1);
-        let at = |place: usize| values.get(place).copied().unwrap_or(f64::NAN);
-        let median = f64::midpoint(at(end / 2), at(end.div_ceil(2)));
-        Self {
-            lowest: at(0),
-            median,
-            highest: at(end),
-        }
-    }
-}
-
-impl std::fmt::Display for Spread {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "**{:.2}** ({:.2} to {:.2})",
-            self.median, self.lowest, self.highest
-        )
-    }
-}
-
-fn median(rounds: &[Measured], value: impl Fn(&Measured) -> f64) -> f64 {
-    Spread::of(&mut rounds.iter().map(value).collect::<Vec<_>>()).median
-}
-
-fn seconds(duration: Duration) -> f64 {
-    duration.as_secs_f64()
-}
-
 fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_median_of_an_even_number_is_between_the_middle_two() {
-        let spread = Spread::of(&mut [4.0, 1.0, 3.0, 2.0]);
-        assert_eq!(spread.to_string(), "**2.50** (1.00 to 4.00)");
-        assert_eq!(
-            Spread::of(&mut [7.0]).to_string(),
-            "**7.00** (7.00 to 7.00)"
-        );
-    }
 }

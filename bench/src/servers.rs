@@ -7,16 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use bench::load::Target;
+use bench::process::SERVER_CORE;
 use bench::product::{answers, free_address};
 use bench::{Failed, process};
 
 use crate::data::{self, Sizes, World};
 use crate::peers::Peers;
 
-/// The core of the servers.
-const SERVER_CORE: u32 = 0;
-/// The core of the load.
-pub(crate) const LOAD_CORE: u32 = 1;
 /// Requests that each user may send at once: so many that none is refused.
 const BURST: &str = "1000000";
 /// How long a server may take to answer its first request.
@@ -25,7 +23,7 @@ const START_LIMIT: Duration = Duration::from_mins(2);
 /// A running server; dropping it ends the process.
 pub(crate) struct Server {
     pub(crate) name: String,
-    pub(crate) address: SocketAddr,
+    address: SocketAddr,
     child: Child,
 }
 
@@ -171,15 +169,19 @@ fn launch(
 }
 
 impl Server {
-    /// The process.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+    /// What the load is sent to.
+    pub(crate) fn target(&self) -> Target<'_> {
+        Target {
+            name: &self.name,
+            address: self.address,
+            pid: self.child.id(),
+        }
     }
 
     /// Asks the process to end, and waits until it has.
     fn stop(mut self) -> Result<(), Failed> {
         // The shell has `kill` built in, so nothing need be installed.
-        let ask = format!("kill -TERM {}", self.pid());
+        let ask = format!("kill -TERM {}", self.child.id());
         Command::new("sh").args(["-c", &ask]).status()?;
         let start = Instant::now();
         while self.child.try_wait()?.is_none() {

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use bench::figures::Goals;
+use bench::figures::{Goals, bytes, number};
 use bench::{Failed, process};
 
 use crate::Plan;
 use crate::cast::{self, Who};
-use crate::load::{bytes, number};
 use crate::sounds::LONG_OPUS;
 use crate::stage::{Running, Stage};
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bench::figures::{Goals, Times, cell};
+use bench::figures::{Goals, Times, bytes, cell, number};
 use bench::{Failed, process::Usage};
 use tokio::task::JoinSet;
 
@@ -294,17 +294,4 @@ fn print_memory(results: &[Measured]) {
             );
         }
     }
-}
-
-pub(crate) fn number(count: usize) -> f64 {
-    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::as_conversions,
-    reason = "memory is smaller than 2^52 bytes"
-)]
-pub(crate) fn bytes(count: u64) -> f64 {
-    count as f64
 }

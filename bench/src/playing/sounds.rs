@@ -5,10 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use bench::Failed;
 use bench::product::output;
-use ogg::PacketWriteEndInfo;
-use opus2::{Bitrate, Channels, Encoder};
+use bench::{Failed, tone};
 
 use crate::Plan;
 use crate::clients::Clients;
@@ -70,8 +68,8 @@ pub(crate) fn make(
         }
     }
     let long = sounds.all.join(LONG_OPUS);
-    fs::write(&long, tone(plan.window * 2 + AROUND, 440.0)?)?;
-    let longest = tone(plan.cadence + AROUND, 523.25)?;
+    fs::write(&long, tone::ogg_opus(plan.window * 2 + AROUND, 440.0)?)?;
+    let longest = tone::ogg_opus(plan.cadence + AROUND, 523.25)?;
     fs::write(sounds.all.join(LONGEST), longest)?;
     if let Some(clients) = clients {
         let mut ffmpeg = Command::new(clients.ffmpeg());
@@ -83,39 +81,4 @@ pub(crate) fn make(
         output(&mut ffmpeg).map_err(|error| format!("ffmpeg made no MP3: {error}"))?;
     }
     Ok(sounds)
-}
-
-/// An Ogg Opus file of a tone: 48 kHz, stereo, 20 ms a frame.
-fn tone(length: Duration, frequency_hz: f64) -> Result<Vec<u8>, Failed> {
-    const SAMPLES: u32 = 960;
-    let mut encoder = Encoder::new(48_000, Channels::Stereo, opus2::Application::Audio)?;
-    encoder.set_bitrate(Bitrate::Bits(96_000))?;
-    let mut ogg = ogg::PacketWriter::new(Vec::new());
-    let head = b"OpusHead\x01\x02\x38\x01\x80\xbb\x00\x00\x00\x00\x00".as_slice();
-    let tags = b"OpusTags\x04\x00\x00\x00tone\x00\x00\x00\x00".as_slice();
-    for header in [head, tags] {
-        ogg.write_packet(header, 1, PacketWriteEndInfo::EndPage, 0)?;
-    }
-    let frames = u32::try_from(length.as_millis() / 20)?;
-    for frame in 0..frames {
-        let samples = (0..SAMPLES).flat_map(|sample| {
-            let second = f64::from(frame * SAMPLES + sample) / 48_000.0;
-            let value = (second * frequency_hz * std::f64::consts::TAU).sin() * 0.25;
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::as_conversions,
-                reason = "between -1 and 1"
-            )]
-            let value = value as f32;
-            [value, value]
-        });
-        let packet = encoder.encode_vec_float(&samples.collect::<Vec<_>>(), 1_275)?;
-        let end = if frame + 1 == frames {
-            PacketWriteEndInfo::EndStream
-        } else {
-            PacketWriteEndInfo::NormalPacket
-        };
-        ogg.write_packet(packet, 1, end, u64::from((frame + 1) * SAMPLES))?;
-    }
-    Ok(ogg.into_inner())
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use bench::installation::count_prepared;
 use bench::product::{answers, free_address, workspace};
 use bench::{Failed, process};
 use discord_sim::{Frame, GatewayLimits, RateLimits, Reply, Settings, Sim};
@@ -228,15 +229,6 @@ impl Stage {
     pub(crate) async fn close(self) {
         self.sim.shutdown().await;
     }
-}
-
-/// How many sounds Yuri has prepared.
-fn count_prepared(folder: &Path) -> usize {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let is_prepared = |name: &str| name.ends_with(".opus.ogg");
-    entries
-        .filter(|entry| entry.file_name().to_str().is_some_and(is_prepared))
-        .count()
 }
 
 /// A bot that runs. Dropping it ends the process.
