@@ -37,6 +37,9 @@ pub enum Error {
     /// Too many requests; the next one is admitted after this long (429).
     #[error("rate limit exceed")]
     Limited(Duration),
+    /// There are as many of something as there may be; it may be better in a minute (429).
+    #[error("{0}")]
+    TooMany(&'static str),
     /// Discord takes nothing more of this kind for now; it does after this long (429). The caller's
     /// own limit is another matter.
     #[error("discord limits this server now, try again")]
@@ -80,6 +83,11 @@ impl Error {
     pub const BOT_MAY_NOT_READ: Self = Self::Forbidden(
         "the bot may not read this channel, give it View Channel and Read Message History there",
     );
+    /// Discord wants an intent for something, and the bot has it not.
+    pub const NO_MEMBERS_INTENT: Self = Self::Forbidden(
+        "discord lists members only to bots with the Server Members Intent, \
+         switch it on for this bot",
+    );
     /// There is no such channel, or none that the caller may know of.
     pub const NO_CHANNEL: Self = Self::NotFound("there is no such channel");
 
@@ -97,6 +105,7 @@ impl Error {
             Self::TooLarge(text) => Self::TooLarge(text.clone()),
             Self::Unsupported(text) => Self::Unsupported(text.clone()),
             Self::Limited(wait) => Self::Limited(*wait),
+            Self::TooMany(text) => Self::TooMany(text),
             Self::UpstreamLimited(wait) => Self::UpstreamLimited(*wait),
             Self::Upstream(text, cause) => Self::Upstream(text, cause.as_ref().map(words)),
             Self::Unavailable(text) => Self::Unavailable(text),
@@ -106,6 +115,9 @@ impl Error {
             Self::Internal(cause) => Self::Internal(words(cause)),
         }
     }
+
+    /// What Discord says no to, for whatever reason.
+    pub const REFUSED: &'static str = "discord refused the request";
 
     /// A fault of ours, with the cause for the log.
     pub fn internal(cause: impl Into<Cause>) -> Self {

@@ -7,7 +7,7 @@ use super::keys;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
-use crate::discord::Discord;
+use crate::discord::oauth::OAuth;
 use crate::domain::grants::Grants;
 use crate::domain::guilds::Guilds;
 use crate::domain::jwe::Jwe;
@@ -23,10 +23,10 @@ pub(super) struct Entrance {
 }
 
 impl Entrance {
-    /// `discord` is `None` while no application is configured.
+    /// `oauth` is `None` while no application is configured.
     pub(super) fn open(
         config: &Config,
-        discord: Option<&Arc<Discord>>,
+        oauth: Option<&Arc<OAuth>>,
         guilds: &Arc<Guilds>,
         tokens: &Arc<Tokens>,
         db: &Db,
@@ -47,13 +47,13 @@ impl Entrance {
             clock.clone(),
         ));
         let grants = Arc::new(Grants::new(
-            discord.cloned(),
+            oauth.cloned(),
             Keyring::new(&grant_key, &auth.old_grant_keys),
             db.clone(),
             clock.clone(),
         ));
         let login = Login::new(
-            discord.cloned(),
+            oauth.cloned(),
             Arc::clone(guilds),
             Arc::clone(tokens),
             Arc::clone(&grants),

@@ -4,6 +4,7 @@
 mod collection;
 mod entrance;
 mod keys;
+mod upstream;
 
 use std::io;
 use std::path::PathBuf;
@@ -19,8 +20,6 @@ use crate::bot::{self, Bot};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, OpenError};
-use crate::discord::rest::Rest;
-use crate::discord::{self, Discord};
 use crate::domain::admins::Admins;
 use crate::domain::app_log::AppLog;
 use crate::domain::archives::Archives;
@@ -39,7 +38,7 @@ use crate::domain::login::Login;
 use crate::domain::occasions::Occasions;
 use crate::domain::play_log::PlayLog;
 use crate::domain::player::Player;
-use crate::domain::session_starts::SessionStarts;
+use crate::domain::sessions::Sessions;
 use crate::domain::settings::Settings;
 use crate::domain::soundboard::Soundboard;
 use crate::domain::suggestions::Suggestions;
@@ -52,6 +51,7 @@ use crate::secret::Secret;
 use crate::telemetry::Records;
 use collection::Collection;
 use entrance::Entrance;
+use upstream::{Ground, Upstream};
 
 /// How often extensions of tokens are written.
 const FLUSH_EVERY: Duration = Duration::from_secs(5);
@@ -112,6 +112,8 @@ pub struct App {
     pub user_guilds: UserGuilds,
     /// The one way a sound is played.
     pub player: Arc<Player>,
+    /// Bots that others bring along.
+    pub sessions: Sessions,
     /// What each guild has chosen.
     pub settings: Arc<Settings>,
     /// What is heard without a command.
@@ -158,8 +160,8 @@ impl App {
         let data_dir = |error| BuildError::DataDir(config.data_dir.display().to_string(), error);
         let cookie_key = cookie_key(&config).map_err(data_dir)?;
         let (db, admins) = open_db(&config, &clock)?;
-        let rest = Rest::open(&config.discord, clock.clone()).map_err(BuildError::Discord)?;
-        let discord = Discord::new(&config.discord, Arc::new(rest)).map(Arc::new);
+        let upstream = Upstream::open(&config, &clock)?;
+        let discord = upstream.discord.clone();
         let limits = Arc::new(Limits::new(&config, &clock));
         let collection = Collection::open(&config, &db, &clock, worker, &limits, discord.clone());
         let Collection {
@@ -171,26 +173,20 @@ impl App {
             transcoder,
         } = collection.map_err(data_dir)?;
         let settings = Arc::new(Settings::new(db.clone()));
-        let ingest = Arc::new(Ingest::new(
-            Arc::clone(&library),
-            transcoder.clone(),
-            Arc::clone(&settings),
-            db.clone(),
-            clock.clone(),
-            config.sounds.prepare_ahead,
-        ));
-        let bot = build_bot(&config, discord.as_ref(), &db, &clock)?;
+        let ingest = ingest(&config, &library, &transcoder, &settings, &db, &clock);
+        let bot = upstream.bot(&config, &db, &clock);
         let (gateway, voice, registrar) = ports(bot.as_ref());
-        let commands = own_commands(&db, &library, registrar);
+        let (events, app_log) = listen_to(records, &config, &db, &clock);
+        let commands = own_commands(&db, &library, registrar, &events);
         let guilds = Guilds::new(gateway, discord.clone(), db.clone(), clock.clone());
         let guilds = Arc::new(guilds);
         let tokens = Arc::new(Tokens::new(db.clone(), clock.clone()));
         let play_log = PlayLog::start(db.clone());
-        let entrance = Entrance::open(&config, discord.as_ref(), &guilds, &tokens, &db, &clock);
+        let oauth = upstream.oauth.as_ref();
+        let entrance = Entrance::open(&config, oauth, &guilds, &tokens, &db, &clock);
         let Entrance { login, jwe, grants } = entrance.map_err(data_dir)?;
         let user_guilds = UserGuilds::new(Arc::clone(&grants), Arc::clone(&guilds));
-        let (events, app_log) = listen_to(records, &config, &db, &clock);
-        let guild_data = guild_data(&config, discord.as_ref(), &guilds, &events, &clock);
+        let guild_data = guild_data(&config, &upstream, &guilds, &events, &clock);
         let feeds = feeds(&config, &events, &guilds, &admins, &tokens, &clock);
         let player = Arc::new(Player::new(
             Arc::clone(&guilds),
@@ -204,6 +200,16 @@ impl App {
             events,
             clock.clone(),
         ));
+        let ground = Ground {
+            library: &library,
+            labels: &labels,
+            transcoder: &transcoder,
+            play_log: &play_log,
+            limits: &limits,
+            db: &db,
+            clock: &clock,
+        };
+        let sessions = upstream.sessions(&config, bot.as_ref(), &player, ground);
         let soundboard = Soundboard::new(discord, Arc::clone(&player), Arc::clone(&uploads));
         let suggestions = Arc::new(Suggestions::new(
             Arc::clone(&library),
@@ -234,6 +240,7 @@ impl App {
             grants,
             user_guilds,
             player,
+            sessions,
             settings,
             occasions,
             feeds,
@@ -285,6 +292,8 @@ impl App {
         tasks.push(tokio::spawn(async move { ingest.run(until).await }));
         let (grants, until) = (Arc::clone(&self.grants), stopped.clone());
         tasks.push(tokio::spawn(async move { grants.run(until).await }));
+        let (app, until) = (Arc::clone(self), stopped.clone());
+        tasks.push(tokio::spawn(async move { app.sessions.run(until).await }));
         if let Some(bot) = self.bot.clone() {
             let parts = self.bot_parts();
             tasks.push(tokio::spawn(async move {
@@ -364,38 +373,17 @@ fn listen_to(records: Records, config: &Config, db: &Db, clock: &Clock) -> (Arc<
     (events, table)
 }
 
-/// The bot; `None` while a credential is missing.
-fn build_bot(
-    config: &Config,
-    discord: Option<&Arc<Discord>>,
-    db: &Db,
-    clock: &Clock,
-) -> Result<Option<Arc<Bot>>, BuildError> {
-    let Some((discord, id)) = discord.zip(config.discord.bot_id()) else {
-        return Ok(None);
-    };
-    let http = discord::client(&config.discord).map_err(BuildError::Discord)?;
-    let starts = Arc::new(SessionStarts::new(db.clone(), clock.clone(), id));
-    let bot = Bot::new(
-        &config.discord,
-        http,
-        Arc::clone(discord),
-        starts,
-        clock.clone(),
-    );
-    Ok(Some(Arc::new(bot)))
-}
-
 fn guild_data(
     config: &Config,
-    discord: Option<&Arc<Discord>>,
+    upstream: &Upstream,
     guilds: &Arc<Guilds>,
     events: &Arc<Events>,
     clock: &Clock,
 ) -> Arc<GuildData> {
     Arc::new(GuildData::new(
         Arc::clone(guilds),
-        discord.cloned(),
+        upstream.discord.clone(),
+        Arc::clone(&upstream.cache),
         config.discord.members_intent,
         Arc::clone(events),
         clock.clone(),
@@ -410,10 +398,34 @@ fn ports(bot: Option<&Arc<Bot>>) -> (Arc<dyn Gateway>, Arc<dyn Voice>, Arc<dyn R
     }
 }
 
+/// What prepares sounds before somebody asks.
+fn ingest(
+    config: &Config,
+    library: &Arc<Library>,
+    transcoder: &Transcoder,
+    settings: &Arc<Settings>,
+    db: &Db,
+    clock: &Clock,
+) -> Arc<Ingest> {
+    Arc::new(Ingest::new(
+        Arc::clone(library),
+        transcoder.clone(),
+        Arc::clone(settings),
+        db.clone(),
+        clock.clone(),
+        config.sounds.prepare_ahead,
+    ))
+}
+
 /// The commands that guilds make, beside the bot's.
-fn own_commands(db: &Db, library: &Arc<Library>, registrar: Arc<dyn Registrar>) -> Arc<Commands> {
-    let library = Arc::clone(library);
-    let commands = Commands::new(db.clone(), library, bot::command_names(), registrar);
+fn own_commands(
+    db: &Db,
+    library: &Arc<Library>,
+    registrar: Arc<dyn Registrar>,
+    events: &Arc<Events>,
+) -> Arc<Commands> {
+    let (library, events) = (Arc::clone(library), Arc::clone(events));
+    let commands = Commands::new(db.clone(), library, bot::command_names(), registrar, events);
     Arc::new(commands)
 }
 

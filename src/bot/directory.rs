@@ -35,6 +35,8 @@ pub(super) struct Directory {
     is_connected: AtomicBool,
     /// Wakes those who wait for the bot's own voice state to change.
     own_voice: watch::Sender<()>,
+    /// The same of the connection.
+    fortunes: watch::Sender<()>,
     /// Whether Discord tells of changes of all members.
     has_members_intent: bool,
 }
@@ -57,7 +59,32 @@ impl Directory {
             state: RwLock::default(),
             is_connected: AtomicBool::new(false),
             own_voice: watch::Sender::new(()),
+            fortunes: watch::Sender::new(()),
             has_members_intent,
+        }
+    }
+
+    /// Waits until the connection is up and its guilds are known.
+    ///
+    /// # Errors
+    /// Why it will not be before somebody changes something, or a limit is reset. A loss that is
+    /// mended by itself is waited out.
+    pub(super) async fn ready(&self) -> Result<(), Outage> {
+        let mut fortunes = self.fortunes.subscribe();
+        loop {
+            fortunes.borrow_and_update();
+            let (is_complete, outage) = {
+                let state = self.read();
+                (state.is_complete, state.outage)
+            };
+            if self.is_connected() && is_complete {
+                return Ok(());
+            }
+            if outage != Outage::Unreachable {
+                return Err(outage);
+            }
+            // The sender lives as long as this.
+            let _changed = fortunes.changed().await;
         }
     }
 
@@ -93,16 +120,19 @@ impl Directory {
     /// All guilds have come in, or have had the time to.
     pub(super) fn complete(&self) {
         self.write().is_complete = true;
+        self.fortunes.send_replace(());
     }
 
     /// The connection went up or down.
     pub(super) fn set_connected(&self, is_connected: bool) {
         self.is_connected.store(is_connected, Ordering::Release);
+        self.fortunes.send_replace(());
     }
 
     /// Why the connection went down.
     pub(super) fn set_outage(&self, outage: Outage) {
         self.write().outage = outage;
+        self.fortunes.send_replace(());
     }
 
     /// The bot is in a guild of this name.

@@ -25,8 +25,8 @@ use super::slash::Slash;
 use crate::discord::guild_data::{Channel, GuildRole};
 use crate::discord::user_tag;
 use crate::domain::commands::Registrar as _;
-use crate::domain::events::GuildEvent;
-use crate::domain::guild_data::{GuildData, Part};
+use crate::domain::events::{GuildEvent, Part};
+use crate::domain::guild_data::Watcher;
 use crate::domain::guilds::Gateway as _;
 use crate::domain::occasions::{Occasions, Seat, VoiceChange};
 use crate::domain::player::Player;
@@ -46,36 +46,51 @@ const REGISTER_AGAIN: [Duration; 4] = [
 pub(super) struct Events {
     directory: Arc<Directory>,
     player: Arc<Player>,
-    occasions: Arc<Occasions>,
-    guild_data: Arc<GuildData>,
+    watcher: Arc<dyn Watcher>,
+    /// What only the configured bot does.
+    host: Option<Host>,
+}
+
+/// What members have of the configured bot besides its player: commands, and what is heard without
+/// one.
+pub(super) struct Host {
+    pub(super) occasions: Arc<Occasions>,
     /// Whether this process has registered the commands, or is about to.
-    has_registered: Arc<AtomicBool>,
+    pub(super) has_registered: Arc<AtomicBool>,
     /// What registers the guilds' own.
-    slash: Arc<Slash>,
+    pub(super) slash: Arc<Slash>,
+}
+
+impl Host {
+    fn connected(&self, http: &Arc<Http>) {
+        if !self.has_registered.swap(true, Ordering::AcqRel) {
+            let has_registered = Arc::clone(&self.has_registered);
+            tokio::spawn(register(Arc::clone(http), has_registered));
+        }
+        self.slash.connected(http);
+    }
 }
 
 impl Events {
+    /// Those of a bot whose changes are told to `watcher`; `host` is `None` for one that somebody has
+    /// brought along.
     pub(super) fn new(
         directory: Arc<Directory>,
         player: Arc<Player>,
-        occasions: Arc<Occasions>,
-        guild_data: Arc<GuildData>,
-        has_registered: Arc<AtomicBool>,
-        slash: Arc<Slash>,
+        watcher: Arc<dyn Watcher>,
+        host: Option<Host>,
     ) -> Self {
         Self {
             directory,
             player,
-            occasions,
-            guild_data,
-            has_registered,
-            slash,
+            watcher,
+            host,
         }
     }
 
     fn changed(&self, guild: GuildId, event: Option<GuildEvent>) {
         if let Some((guild, event)) = from_discord(guild).zip(event) {
-            self.guild_data.changed(guild, event);
+            self.watcher.changed(guild, event);
         }
     }
 
@@ -103,29 +118,33 @@ impl Events {
 impl EventHandler for Events {
     /// Comes again whenever Discord starts the session anew.
     async fn ready(&self, ctx: Context, ready: Ready) {
-        tracing::info!(bot.name = %ready.user.name, guilds = ready.guilds.len(), "connected");
+        tracing::info!(bot_id = %ready.user.id, bot.name = %ready.user.name, guilds = ready.guilds.len(), "connected");
         self.directory
             .connected(&ctx.cache, &ready.user, &ready.guilds);
         // A new session tells nothing of what was before it.
-        self.guild_data.forget_all();
+        let guilds = ready.guilds.iter();
+        let guilds: Vec<_> = guilds.filter_map(|guild| from_discord(guild.id)).collect();
+        self.watcher.began(&guilds);
         self.directory.set_connected(true);
-        if !self.has_registered.swap(true, Ordering::AcqRel) {
-            let has_registered = Arc::clone(&self.has_registered);
-            tokio::spawn(register(Arc::clone(&ctx.http), has_registered));
-        }
-        self.slash.connected(&ctx.http);
+        let slash = self.host.as_ref().map(|host| {
+            host.connected(&ctx.http);
+            Arc::clone(&host.slash)
+        });
         let directory = Arc::clone(&self.directory);
-        let slash = Arc::clone(&self.slash);
         tokio::spawn(async move {
             sleep(GUILDS_PATIENCE).await;
             directory.complete();
-            slash.begin();
+            if let Some(slash) = slash {
+                slash.begin();
+            }
         });
     }
 
     async fn cache_ready(&self, _: Context, _: Vec<GuildId>) {
         self.directory.complete();
-        self.slash.begin();
+        if let Some(host) = &self.host {
+            host.slash.begin();
+        }
     }
 
     async fn resume(&self, _: Context, _: ResumedEvent) {
@@ -136,8 +155,9 @@ impl EventHandler for Events {
         // It may have changed while it was away.
         let known = from_discord(guild.id).filter(|id| self.directory.guild(*id).is_some());
         self.directory.add(guild.id, &guild.name);
-        if let Some(joined) = from_discord(guild.id).filter(|_| is_new == Some(true)) {
-            self.slash.changed(joined);
+        let joined = from_discord(guild.id).filter(|_| is_new == Some(true));
+        if let Some((host, joined)) = self.host.as_ref().zip(joined) {
+            host.slash.changed(joined);
         }
         for part in [Part::Guild, Part::Roles, Part::Channels, Part::Members] {
             let old = known.map(|_| GuildEvent::Invalidated(part));
@@ -224,7 +244,9 @@ impl EventHandler for Events {
         }
         self.directory.own_voice_changed();
         if let Some(left) = from_discord(guild.id).filter(|_| !guild.unavailable) {
-            self.slash.forget(left);
+            if let Some(host) = &self.host {
+                host.slash.forget(left);
+            }
             self.player.guild_left(left).await;
         }
     }
@@ -235,8 +257,10 @@ impl EventHandler for Events {
         }
         if let Some(guild) = new.guild_id.and_then(from_discord) {
             self.player.voice_changed(guild);
-            if let Some(change) = voice_change(guild, old.as_ref(), &new) {
-                self.occasions.voice_changed(change).await;
+            if let Some(host) = &self.host
+                && let Some(change) = voice_change(guild, old.as_ref(), &new)
+            {
+                host.occasions.voice_changed(change).await;
             }
         }
     }

@@ -1,11 +1,13 @@
 //! Discord calls us: the gateway connection, the slash commands and the voice connections of the
-//! one bot. `app` builds the [`Bot`] before anything that needs its ports, then runs it; the
-//! domain knows it only as [`Gateway`] and [`Voice`].
+//! configured bot, and the connections of those that others bring along ([`Guests`]). `app` builds the
+//! [`Bot`] before anything that needs its ports, then runs it; the domain knows it only as [`Gateway`]
+//! and [`Voice`].
 
 mod commands;
 mod describe;
 mod directory;
 mod gateway;
+mod guests;
 mod mix;
 mod prompt;
 mod reasons;
@@ -39,18 +41,16 @@ use crate::domain::soundboard::Soundboard;
 use crate::domain::suggestions::Suggestions;
 use crate::domain::uploads::Uploads;
 use crate::domain::voice::Voice;
-use crate::secret::Secret;
+use crate::ids::UserId;
 use directory::Directory;
+pub use guests::Guests;
 use relay::Nudge;
 use slash::Slash;
-use voice::Calls;
+use voice::{Calls, Mixers};
 
 /// Why the bot will not work until somebody changes something.
 #[derive(Debug, thiserror::Error)]
 pub enum BotError {
-    /// There is no token.
-    #[error("no bot token is configured")]
-    NoToken,
     /// Discord does not know the token.
     #[error("Discord refuses the bot token: get a new one and set YURI_DISCORD__BOT_TOKEN")]
     InvalidToken,
@@ -66,7 +66,7 @@ impl BotError {
     /// The same as those see it who ask how the connection is.
     fn outage(&self) -> Outage {
         match self {
-            Self::NoToken | Self::InvalidToken => Outage::TokenRefused,
+            Self::InvalidToken => Outage::TokenRefused,
             Self::Intents => Outage::IntentsRefused,
             Self::Refused(_) => Outage::Refused,
         }
@@ -109,18 +109,24 @@ pub struct Parts {
     pub db: Db,
 }
 
-/// The bot, connected or not.
-pub struct Bot {
+/// What it takes to be connected as one bot, the configured one or a guest.
+struct Connection {
+    /// Whose it is.
+    bot: UserId,
     http: reqwest::Client,
     /// The address that takes Discord's place in every request, if there is one.
     proxy: Option<String>,
     discord: Arc<Discord>,
     clock: Clock,
     starts: Arc<SessionStarts>,
-    token: Option<Secret>,
     directory: Arc<Directory>,
     calls: Arc<Calls>,
     nudge: Nudge,
+}
+
+/// The bot, connected or not.
+pub struct Bot {
+    connection: Connection,
     has_registered: Arc<AtomicBool>,
     slash: Arc<Slash>,
     /// What messages may begin with, where Discord lets the bot read them.
@@ -141,16 +147,19 @@ impl Bot {
     ) -> Self {
         let directory = Arc::new(Directory::new(config.members_intent));
         let slash = Slash::new(Arc::clone(&directory), clock.clone());
+        let calls = Calls::new(Arc::clone(&directory), &Mixers::new());
         Self {
-            http,
-            proxy: (config.rest_url() != config::DISCORD).then(|| config.rest_url().to_owned()),
-            discord,
-            clock,
-            starts,
-            token: config.bot_token.clone(),
-            calls: Arc::new(Calls::new(Arc::clone(&directory))),
-            directory,
-            nudge: Nudge::new(),
+            connection: Connection {
+                bot: starts.bot(),
+                http,
+                proxy: proxy(config),
+                discord,
+                clock,
+                starts,
+                directory,
+                calls: Arc::new(calls),
+                nudge: Nudge::new(),
+            },
             has_registered: Arc::default(),
             slash: Arc::new(slash),
             prefix: config.message_prefix.clone(),
@@ -160,7 +169,7 @@ impl Bot {
 
     /// What the connection knows.
     pub fn gateway(&self) -> Arc<dyn Gateway> {
-        self.directory.clone()
+        self.connection.directory.clone()
     }
 
     /// Who tells Discord of guilds' own commands.
@@ -170,6 +179,11 @@ impl Bot {
 
     /// The voice connections.
     pub fn voice(&self) -> Arc<dyn Voice> {
-        self.calls.clone()
+        self.connection.calls.clone()
     }
+}
+
+/// What stands in Discord's place for serenity, if something does.
+fn proxy(config: &config::Discord) -> Option<String> {
+    (config.rest_url() != config::DISCORD).then(|| config.rest_url().to_owned())
 }

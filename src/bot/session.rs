@@ -1,5 +1,5 @@
-//! The life of the bot: one session with Discord after another, each only when it may be
-//! started. `app` runs it.
+//! The life of a connection: one session with Discord after another, each only when it may be
+//! started. [`Bot`] and the guests run it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::commands::{self, Data};
-use super::gateway::Events;
+use super::gateway::{Events, Host};
 use super::prompt::Prompt;
 use super::relay::{Relay, Report};
-use super::{Bot, BotError, Parts};
+use super::{Bot, BotError, Connection, Parts};
 use crate::clock::rfc3339;
 use crate::discord::gateway::GatewayBotError;
 use crate::domain::guilds::Outage;
-use crate::secret::Secret;
+use crate::domain::sessions::Ears;
 
 /// First and longest wait before another attempt to connect.
 const RETRY_MIN: Duration = Duration::from_secs(5);
@@ -64,6 +64,14 @@ impl From<Report> for End {
     }
 }
 
+/// What a connection is for.
+pub(super) enum Role {
+    /// The configured bot, with its commands.
+    Host(Arc<Bot>, Box<Parts>),
+    /// A bot that somebody has brought along: it plays what it is asked for over REST.
+    Guest(Ears),
+}
+
 impl Bot {
     /// Keeps the bot connected until `stop` becomes true; it leaves its voice channels and says
     /// goodbye then.
@@ -76,22 +84,29 @@ impl Bot {
         parts: Parts,
         stop: watch::Receiver<bool>,
     ) -> Result<(), BotError> {
+        let commands = Arc::clone(&parts.commands);
+        let role = Role::Host(Arc::clone(&self), Box::new(parts));
         tokio::select! {
-            ended = self.keep_connected(&parts, stop) => ended,
-            never = self.slash.run(&parts.commands) => match never {},
+            ended = self.connection.keep(&role, stop) => ended,
+            never = self.slash.run(&commands) => match never {},
         }
     }
+}
 
-    async fn keep_connected(
+impl Connection {
+    /// Keeps it until `stop` becomes true.
+    ///
+    /// # Errors
+    /// As [`Bot::run`].
+    pub(super) async fn keep(
         &self,
-        parts: &Parts,
+        role: &Role,
         mut stop: watch::Receiver<bool>,
     ) -> Result<(), BotError> {
-        let token = self.token.as_ref().ok_or(BotError::NoToken)?;
         let mut next = RETRY_MIN;
         loop {
             let started = self.clock.monotonic();
-            let end = self.session(token, parts, &mut stop).await;
+            let end = self.session(role, &mut stop).await;
             self.directory.set_connected(false);
             let held = self.clock.monotonic().saturating_sub(started) > HELD;
             let (outage, asked) = match end {
@@ -100,7 +115,9 @@ impl Bot {
                 End::Wait(outage, asked) => (outage, asked.min(RESET_MAX)),
                 End::Fatal(error) => {
                     self.directory.set_outage(error.outage());
-                    self.discord_is_left(&error);
+                    if matches!(error, BotError::InvalidToken) {
+                        self.discord.refuse_token();
+                    }
                     return Err(error);
                 }
             };
@@ -116,17 +133,20 @@ impl Bot {
                 .max(wait.mul_f64(rand::random_range(0.75..1.25)));
             let until_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
             let until = rfc3339(self.clock.now_ms().saturating_add(until_ms));
-            tracing::warn!(reason = outage.text(), until, "the bot is not connected");
+            let (bot_id, reason) = (self.bot, outage.text());
+            match role {
+                Role::Host(..) => {
+                    tracing::warn!(%bot_id, reason, until, "the bot is not connected");
+                }
+                // Its bringer is told when something is asked of it; it is not the operator's affair.
+                Role::Guest(_) => {
+                    tracing::info!(%bot_id, reason, until, "a session's bot is not connected");
+                }
+            }
             tokio::select! {
                 () = self.sleep(wait) => {}
                 () = stopped(&mut stop) => return Ok(()),
             }
-        }
-    }
-
-    fn discord_is_left(&self, error: &BotError) {
-        if matches!(error, BotError::InvalidToken) {
-            self.discord.refuse_token();
         }
     }
 
@@ -135,14 +155,9 @@ impl Bot {
     }
 
     /// One session, from asking whether it may be started to its end.
-    async fn session(
-        &self,
-        token: &Secret,
-        parts: &Parts,
-        stop: &mut watch::Receiver<bool>,
-    ) -> End {
+    async fn session(&self, role: &Role, stop: &mut watch::Receiver<bool>) -> End {
         let prepared = tokio::select! {
-            prepared = self.prepare(token, parts) => prepared,
+            prepared = self.prepare(role) => prepared,
             () = stopped(stop) => return End::Stopped,
         };
         let (mut client, mut relay) = match prepared {
@@ -167,7 +182,7 @@ impl Bot {
     }
 
     /// A client that may start a session, and what it is to connect through.
-    async fn prepare(&self, token: &Secret, parts: &Parts) -> Result<(Client, Relay), End> {
+    async fn prepare(&self, role: &Role) -> Result<(Client, Relay), End> {
         let upstream = self.permission().await?;
         let relay = Relay::open(
             upstream,
@@ -177,14 +192,10 @@ impl Bot {
             self.nudge.clone(),
         );
         let relay = relay.await.map_err(|error| {
-            tracing::error!(%error, "no socket on loopback for the bot");
+            tracing::error!(bot_id = %self.bot, %error, "no socket on loopback for the bot");
             End::Lost(Outage::Unreachable)
         })?;
-        let data = Data {
-            parts: parts.clone(),
-            prefix: self.prefix.clone(),
-        };
-        let client = timeout(CONNECT_PATIENCE, self.client(token, data)).await;
+        let client = timeout(CONNECT_PATIENCE, self.client(role)).await;
         let client = client
             .map_err(|_| End::Lost(Outage::Unreachable))?
             .map_err(|error| judge(&error))?;
@@ -214,52 +225,76 @@ impl Bot {
             Err(GatewayBotError::Limited(wait)) => Err(End::Wait(Outage::Unreachable, wait)),
             Err(GatewayBotError::Failed(error)) => {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::warn!(%error, cause, "the gateway's address is not known");
+                let bot_id = self.bot;
+                tracing::warn!(%bot_id, %error, cause, "the gateway's address is not known");
                 Err(End::Lost(Outage::Unreachable))
             }
         }
     }
 
     /// A client that is ready to be started.
-    async fn client(&self, token: &Secret, data: Data) -> serenity::Result<Client> {
-        let http = HttpBuilder::new(token.expose()).client(self.http.clone());
+    async fn client(&self, role: &Role) -> serenity::Result<Client> {
+        let http = HttpBuilder::new(self.discord.token().expose()).client(self.http.clone());
         let http = match &self.proxy {
             None => http,
             // serenity's own rate limiter takes no notice of another address: it has to limit
             // by itself.
             Some(address) => http.proxy(address).ratelimiter_disabled(true),
         };
-        // Of messages without a prefix only those that mention the bot say anything.
-        let mut intents = GatewayIntents::GUILDS
-            | GatewayIntents::GUILD_VOICE_STATES
-            | GatewayIntents::GUILD_MESSAGES;
-        if self.prefix.is_some() {
-            intents |= GatewayIntents::MESSAGE_CONTENT;
+        let mut intents = GatewayIntents::GUILDS | GatewayIntents::GUILD_VOICE_STATES;
+        if let Role::Host(bot, _) = role {
+            // Of messages without a prefix only those that mention the bot say anything.
+            intents |= GatewayIntents::GUILD_MESSAGES;
+            if bot.prefix.is_some() {
+                intents |= GatewayIntents::MESSAGE_CONTENT;
+            }
+            if bot.has_members_intent {
+                intents |= GatewayIntents::GUILD_MEMBERS;
+            }
         }
-        if self.has_members_intent {
-            intents |= GatewayIntents::GUILD_MEMBERS;
-        }
-        let events = Events::new(
-            Arc::clone(&self.directory),
-            Arc::clone(&data.parts.player),
-            Arc::clone(&data.parts.occasions),
-            Arc::clone(&data.parts.guild_data),
-            Arc::clone(&self.has_registered),
-            Arc::clone(&self.slash),
-        );
-        let framework = Framework::builder()
-            .options(commands::options(self.prefix.is_some()))
-            .initialize_owners(false)
-            .setup(|_, _, _| Box::pin(async move { Ok(data) }))
-            .build();
-        ClientBuilder::new_with_http(http.build(), intents)
-            .event_handler(events)
+        let client = ClientBuilder::new_with_http(http.build(), intents)
+            .event_handler(self.events(role))
             .voice_manager_arc(Arc::new(Prompt::new(
                 self.calls.songbird(),
                 self.nudge.clone(),
-            )))
-            .framework(framework)
-            .await
+            )));
+        match role {
+            Role::Host(bot, parts) => client.framework(bot.framework(parts)).await,
+            Role::Guest(_) => client.await,
+        }
+    }
+
+    fn events(&self, role: &Role) -> Events {
+        let directory = Arc::clone(&self.directory);
+        match role {
+            Role::Host(bot, parts) => {
+                let host = Host {
+                    occasions: Arc::clone(&parts.occasions),
+                    has_registered: Arc::clone(&bot.has_registered),
+                    slash: Arc::clone(&bot.slash),
+                };
+                let (player, watcher) = (parts.player.clone(), parts.guild_data.clone());
+                Events::new(directory, player, watcher, Some(host))
+            }
+            Role::Guest(Ears { player, watcher }) => {
+                Events::new(directory, Arc::clone(player), Arc::clone(watcher), None)
+            }
+        }
+    }
+}
+
+impl Bot {
+    /// The commands, as serenity takes them.
+    fn framework(&self, parts: &Parts) -> Framework<Data, serenity::Error> {
+        let data = Data {
+            parts: parts.clone(),
+            prefix: self.prefix.clone(),
+        };
+        Framework::builder()
+            .options(commands::options(self.prefix.is_some()))
+            .initialize_owners(false)
+            .setup(|_, _, _| Box::pin(async move { Ok(data) }))
+            .build()
     }
 }
 

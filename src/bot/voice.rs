@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serenity::model::id as discord;
 use songbird::driver::retry::{Retry, Strategy};
-use songbird::driver::{Scheduler, SchedulerConfig};
+use songbird::driver::{DisposalThread, Scheduler, SchedulerConfig};
 use songbird::error::JoinError;
 use songbird::input::Input;
 use songbird::{Call, Config, CoreEvent, Event, EventContext, EventHandler, Songbird};
@@ -71,14 +71,33 @@ struct Connection {
     playing: Vec<Playing>,
 }
 
-impl Calls {
-    pub(super) fn new(directory: Arc<Directory>) -> Self {
+/// The threads that send packets and that drop what was sent, for any number of bots.
+#[derive(Clone)]
+pub(super) struct Mixers {
+    scheduler: Scheduler,
+    disposer: DisposalThread,
+}
+
+impl Mixers {
+    /// Those that look for work; others begin with what is to be sent.
+    pub(super) fn new() -> Self {
         // A mixer that songbird moves to another thread because its own is late loses a packet,
         // and with it 20 ms of sound.
         let mut scheduling = SchedulerConfig::default();
         scheduling.move_expensive_tasks = false;
+        Self {
+            scheduler: Scheduler::new(scheduling),
+            // Else songbird makes one for each bot.
+            disposer: DisposalThread::run(),
+        }
+    }
+}
+
+impl Calls {
+    pub(super) fn new(directory: Arc<Directory>, mixers: &Mixers) -> Self {
         let config = Config::default()
-            .scheduler(Scheduler::new(scheduling))
+            .scheduler(mixers.scheduler.clone())
+            .disposer(mixers.disposer.clone())
             .driver_timeout(Some(DRIVER_PATIENCE))
             .gateway_timeout(Some(GATEWAY_PATIENCE))
             .driver_retry(Retry {

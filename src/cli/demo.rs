@@ -13,7 +13,7 @@ use std::{env, fs, io};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use discord_sim::{Settings, Sim};
+use discord_sim::{Application, Guild, Settings, Sim, User, World};
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Client, Response, Url, redirect};
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
 /// Who the printed line is for.
 const PERSON: &str = "ada";
+
+/// A bot beside the server's own, for those who try sessions, and a guild of its own in which its
+/// owner has written something.
+const GUEST: u64 = 1_150_107_406_336_000_000;
+const GUEST_OWNER: u64 = 1_150_107_406_336_000_001;
+const GUEST_GUILD: u64 = 1_150_107_406_336_000_002;
+const GUEST_TEXT: u64 = 1_150_107_406_336_000_003;
+const GUEST_VOICE: u64 = 1_150_107_406_336_000_004;
 
 /// Options of `yuri demo`.
 #[derive(clap::Args)]
@@ -98,10 +106,12 @@ async fn demo(options: &Options) -> Result<(), Box<dyn Error>> {
     let folder = tempfile::Builder::new().prefix("yuri-demo-").tempdir()?;
     let authority = folder.path().join("ca.pem");
     let settings = Settings {
+        world: world(),
         authority_path: Some(authority.clone()),
         ..Settings::default()
     };
     let sim = Sim::start(settings).await?;
+    sim.send_message(GUEST_OWNER, GUEST_TEXT, "Who plays the airhorn in here?")?;
     let web = format!("http://127.0.0.1:{}", free_port(options.port)?);
     for flow in ["/login", "/token"] {
         sim.add_redirect_uri(&format!("{web}{flow}/authorize"));
@@ -130,6 +140,20 @@ async fn demo(options: &Options) -> Result<(), Box<dyn Error>> {
             stopped
         }
     }
+}
+
+/// The simulator's own world, with one bot and one guild more.
+fn world() -> World {
+    World::demo()
+        .user(User::new(GUEST_OWNER, "dana"))
+        .application(Application::new(GUEST, "Guest"))
+        .guild(
+            Guild::new(GUEST_GUILD, "Guest House", GUEST_OWNER)
+                .text(GUEST_TEXT, "general")
+                .voice(GUEST_VOICE, "Parlour")
+                .member(GUEST_OWNER)
+                .member(GUEST),
+        )
 }
 
 /// The port asked for, or [`PORT`], or any that is free.
@@ -178,6 +202,7 @@ fn start_server(sim: &Sim, web: &str, folder: &TempDir, authority: &Path) -> io:
         .env("YURI_LOG", "warn")
         .env("YURI_DATA_DIR", folder.path().join("data"))
         .env("YURI_SOUNDS__DIR", folder.path().join("sounds"))
+        .env("YURI_SESSIONS__MODE", "open")
         .env("YURI_DISCORD__API_URL", sim.api_url())
         .env("YURI_DISCORD__CONNECT_TO", sim.https_addr().to_string())
         .env("YURI_DISCORD__BOT_TOKEN", application.bot_token)
@@ -306,6 +331,7 @@ fn print_welcome(sim: &Sim, web: &str, token: &TokenAnswer) -> io::Result<()> {
     let guild = sim.guilds().into_iter().next();
     let (guild, name) = guild.map_or_else(Default::default, |guild| (guild.id, guild.name));
     let TokenAnswer { token, user_id } = token;
+    let guest = sim.for_bot(GUEST).application().bot_token;
     let basic = STANDARD.encode(format!("{user_id}:{token}"));
     let mut out = io::stdout().lock();
     write!(
@@ -323,6 +349,12 @@ Yuri is ready. Nothing leaves this machine.
     curl -H 'Authorization: Basic {basic}' {web}/api/logs/{guild}
     curl -u {user_id}:{token} -H 'Content-Type: application/json' \\
          -d '{{\"sound\":\"airhorn\"}}' {web}/api/guilds/{guild}/play
+
+  As another bot, which anybody may bring here:
+    curl -H 'Content-Type: application/json' -d '{{\"token\":\"{guest}\"}}' {web}/api/auth/login
+    curl -H 'Authorization: SESSION' {web}/api/messages?channelId={GUEST_TEXT}
+    curl -H 'Authorization: SESSION' -H 'Content-Type: application/json' \\
+         -d '{{\"sound\":\"airhorn\",\"channel_id\":\"{GUEST_VOICE}\"}}' {web}/api/guilds/{GUEST_GUILD}/play
 
 Ctrl-C ends it; everything it made is removed.
 ",

@@ -35,6 +35,7 @@ pub(super) fn run(options: &Options) -> ExitCode {
     let (recorder, records) = telemetry::recorder(config.log.kept, clock.clone());
     let console = telemetry::start(&config.log, recorder);
     raise_file_limit();
+    forbid_core_dumps();
     let until_input_ends = options.until_input_ends;
     rocket::async_main(async move {
         let code = match serve(config, clock, records, until_input_ends, console).await {
@@ -105,6 +106,22 @@ fn heed_second_request() -> io::Result<()> {
 fn raise_file_limit() {
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "the limit on open files cannot be raised");
+    }
+}
+
+/// Memory holds tokens of bots, the server's own and others', which must not end up in a file. Seed
+/// 001, contract 8.
+fn forbid_core_dumps() {
+    if let Err(error) = rlimit::setrlimit(rlimit::Resource::CORE, 0, 0) {
+        tracing::warn!(%error, "core dumps cannot be forbidden");
+    }
+    // A limit does not keep them from a program that the system pipes them to.
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+            tracing::warn!(%error, "core dumps cannot be forbidden");
+        }
     }
 }
 

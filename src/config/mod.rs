@@ -4,6 +4,7 @@
 mod auth;
 pub mod built;
 mod log;
+mod sessions;
 mod source;
 mod uploads;
 
@@ -21,6 +22,7 @@ use crate::ids::UserId;
 use crate::secret::Secret;
 pub use auth::Auth;
 pub use log::{Log, LogFormat};
+pub use sessions::{Sessions, SessionsMode};
 use source::Source;
 pub use uploads::{Archives, Uploads};
 
@@ -59,6 +61,8 @@ pub struct Config {
     pub discord: Discord,
     /// Logging in on other sites' pages.
     pub auth: Auth,
+    /// Bots that others bring.
+    pub sessions: Sessions,
     /// What callers may ask for.
     pub limits: Limits,
     /// The listener and who is believed on it.
@@ -345,6 +349,7 @@ fn read(source: &mut Source) -> Config {
         archives: Archives::read(source),
         discord: read_discord(source),
         auth: Auth::read(source),
+        sessions: Sessions::read(source),
         limits: Limits {
             burst: NonZeroU32::MIN.saturating_add(
                 u32::try_from(source.number("limits.burst", 1, 1_000_000) - 1).unwrap_or(0),

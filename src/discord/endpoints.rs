@@ -16,6 +16,13 @@ use crate::ids::{ChannelId, GuildId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Id(u64);
 
+impl Id {
+    /// The number.
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
 impl<'de> Deserialize<'de> for Id {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         number(deserializer).map(Self)
@@ -227,7 +234,8 @@ impl Discord {
     /// Messages of a channel, newest first.
     ///
     /// # Errors
-    /// 403 where the bot may not read there, 404 where the channel is gone; else as
+    /// 400 for a channel without messages, 403 where the bot may not read there, 404 where the channel
+    /// is gone; else as
     /// [`get_profile`](Self::get_profile).
     pub async fn list_messages(
         &self,
@@ -247,6 +255,8 @@ impl Discord {
         match answer.status() {
             StatusCode::FORBIDDEN => Err(Error::BOT_MAY_NOT_READ),
             StatusCode::NOT_FOUND => Err(Error::NO_CHANNEL),
+            // A category, for one.
+            StatusCode::BAD_REQUEST => Err(Error::Invalid("this channel has no messages")),
             _ => read(answer),
         }
     }

@@ -17,6 +17,9 @@ use super::rest::{Manner, Urgency, read};
 use crate::error::Error;
 use crate::ids::{ChannelId, GuildId, RoleId, UserId};
 
+/// Most guilds that Discord lists at once.
+pub const OWN_GUILDS_MAX: usize = 200;
+
 /// A channel of a guild, and no thread.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Channel {
@@ -283,7 +286,7 @@ impl Discord {
     /// needs the Guild Members intent.
     ///
     /// # Errors
-    /// As [`find_member`](Self::find_member).
+    /// 403 where it has not; else as [`find_member`](Self::find_member).
     pub async fn list_members(
         &self,
         guild: GuildId,
@@ -292,7 +295,27 @@ impl Discord {
     ) -> Result<Vec<GuildMember>, Error> {
         let after = after.map_or_else(String::new, |after| format!("&after={after}"));
         let path = format!("/guilds/{guild}/members?limit={limit}{after}");
-        read(self.get_as_bot(&path).await?)
+        let answer = self.get_as_bot(&path).await?;
+        if answer.status() == StatusCode::FORBIDDEN {
+            return Err(Error::NO_MEMBERS_INTENT);
+        }
+        read(answer)
+    }
+
+    /// The first 200 of the guilds that the bot is in: ids and names.
+    ///
+    /// # Errors
+    /// As [`find_member`](Self::find_member).
+    pub async fn list_own_guilds(&self) -> Result<Vec<(GuildId, String)>, Error> {
+        #[derive(Deserialize)]
+        struct Own {
+            #[serde(deserialize_with = "number")]
+            id: GuildId,
+            name: String,
+        }
+        let path = format!("/users/@me/guilds?limit={OWN_GUILDS_MAX}");
+        let guilds: Vec<Own> = read(self.get_as_bot(&path).await?)?;
+        Ok(guilds.into_iter().map(|own| (own.id, own.name)).collect())
     }
 
     /// Sends a message of 1 to 2000 characters as the bot; nobody is told of mentions in it.

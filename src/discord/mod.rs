@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::{Certificate, Client, redirect};
-use rest::{Account, Rest};
+use rest::{Account, Refusals, Rest};
 
 use crate::config;
 use crate::error::Error;
@@ -27,39 +27,61 @@ const USER_AGENT: &str = concat!(
     ")"
 );
 
-/// Discord's HTTP API, as an application with a bot sees it.
+/// Discord's HTTP API, as a bot sees it.
 pub struct Discord {
     rest: Arc<Rest>,
     account: Account,
-    /// What the addresses of pages begin with that browsers are sent to.
+    /// Where files are, if this is not the real Discord.
     page_url: String,
     /// Whether this is the real Discord.
     is_real: bool,
-    client_id: String,
-    client_secret: Secret,
 }
 
 impl Discord {
-    /// The configured application, calling through `rest`; `None` while a credential is missing.
+    /// The configured application's bot, calling through `rest`; `None` while a credential is
+    /// missing.
     pub fn new(config: &config::Discord, rest: Arc<Rest>) -> Option<Self> {
-        let (Some(bot_token), Some(client_id), Some(client_secret)) =
-            (&config.bot_token, &config.client_id, &config.client_secret)
-        else {
+        if !config.missing().is_empty() {
             return None;
-        };
-        Some(Self {
+        }
+        let account = Account::new(config.bot_token.clone()?);
+        Some(Self::with(config, rest, account))
+    }
+
+    /// A bot that somebody has brought along, of whose token nobody knows yet whether it is good.
+    /// What it asks for in vain is counted in `refusals`, and costs the configured bot nothing. Seed
+    /// 001.
+    pub fn of_guest(
+        config: &config::Discord,
+        rest: Arc<Rest>,
+        token: Secret,
+        refusals: Arc<Refusals>,
+    ) -> Self {
+        Self::with(config, rest, Account::of_guest(token, refusals))
+    }
+
+    fn with(config: &config::Discord, rest: Arc<Rest>, account: Account) -> Self {
+        Self {
             rest,
-            account: Account::new(bot_token.clone()),
+            account,
             page_url: config.api_url.clone(),
             is_real: config.is_real(),
-            client_id: client_id.clone(),
-            client_secret: client_secret.clone(),
-        })
+        }
+    }
+
+    /// The bot's token, for the gateway.
+    pub fn token(&self) -> &Secret {
+        self.account.token()
     }
 
     /// Whether Discord has refused the bot's token.
     pub fn is_token_refused(&self) -> bool {
         self.account.is_refused()
+    }
+
+    /// Waits until Discord has refused the bot's token. Cancel safe.
+    pub async fn token_refused(&self) {
+        self.account.refused().await;
     }
 
     /// Discord has refused the bot's token, here or at the gateway: it is not shown again.

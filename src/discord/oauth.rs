@@ -1,6 +1,7 @@
 //! OAuth 2: the authorization code with PKCE (RFC 6749, RFC 7636) and what is read with it.
 //! Called by `domain::login` and `domain::grants`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -9,8 +10,8 @@ use reqwest::{Method, StatusCode, Url};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::Discord;
-use super::rest::{nonsense, read, refusal};
+use super::rest::{Rest, nonsense, read, refusal};
+use crate::config;
 use crate::error::Error;
 use crate::ids::{GuildId, UserId};
 use crate::secret::Secret;
@@ -115,7 +116,29 @@ impl GuildAnswer {
     }
 }
 
-impl Discord {
+/// An application, as it asks people for what they may grant.
+pub struct OAuth {
+    rest: Arc<Rest>,
+    /// What the addresses of pages begin with that browsers are sent to.
+    page_url: String,
+    client_id: String,
+    client_secret: Secret,
+}
+
+impl OAuth {
+    /// The configured application, calling through `rest`; `None` while a credential is missing.
+    pub fn new(config: &config::Discord, rest: Arc<Rest>) -> Option<Self> {
+        if !config.missing().is_empty() {
+            return None;
+        }
+        Some(Self {
+            rest,
+            page_url: config.api_url.clone(),
+            client_id: config.client_id.clone()?,
+            client_secret: config.client_secret.clone()?,
+        })
+    }
+
     /// Discord's authorize page for one flow. `state` and `verifier` are kept by the browser's
     /// cookie; only the verifier's SHA-256 is shown to Discord.
     pub fn authorize_url(&self, redirect_uri: &str, state: &str, verifier: &str) -> String {
@@ -172,7 +195,7 @@ impl Discord {
             .request(Method::POST, "/oauth2/token")
             .basic_auth(&self.client_id, Some(self.client_secret.expose()))
             .form(form);
-        let answer = self.send(request).await?;
+        let answer = self.rest.call(request).await?;
         if answer.status() == StatusCode::BAD_REQUEST {
             return Ok(None);
         }
@@ -194,7 +217,7 @@ impl Discord {
             .rest
             .request(Method::GET, "/users/@me")
             .bearer_auth(access.expose());
-        let user: UserAnswer = read(self.send(request).await?)?;
+        let user: UserAnswer = read(self.rest.call(request).await?)?;
         Ok(Account {
             id: id(&user.id)?,
             username: user.username,
@@ -210,7 +233,7 @@ impl Discord {
     /// 502 and 504 for Discord's failures.
     pub async fn list_user_guilds(&self, access: &Secret) -> Result<Vec<UserGuild>, Error> {
         let guilds = self.find_user_guilds(access).await?;
-        guilds.ok_or(Error::Upstream("discord refused the request", None))
+        guilds.ok_or(Error::Upstream(Error::REFUSED, None))
     }
 
     /// The same; `None` where Discord honours the grant no more.
@@ -222,7 +245,7 @@ impl Discord {
             .rest
             .request(Method::GET, "/users/@me/guilds")
             .bearer_auth(access.expose());
-        let answer = self.send(request).await?;
+        let answer = self.rest.call(request).await?;
         if answer.status() == StatusCode::UNAUTHORIZED {
             return Ok(None);
         }
@@ -247,7 +270,7 @@ impl Discord {
             .request(Method::POST, "/oauth2/token/revoke")
             .basic_auth(&self.client_id, Some(self.client_secret.expose()))
             .form(&form);
-        let answer = self.send(request).await?;
+        let answer = self.rest.call(request).await?;
         if answer.status().is_success() {
             Ok(())
         } else {

@@ -16,8 +16,7 @@ use crate::clock::Clock;
 use crate::db::Db;
 use crate::db::grants::{self, Sealed};
 use crate::db::tokens::{self, Kind};
-use crate::discord::Discord;
-use crate::discord::oauth::{Grant, UserGuild};
+use crate::discord::oauth::{Grant, OAuth, UserGuild};
 use crate::error::Error;
 use crate::ids::UserId;
 use crate::secret::Secret;
@@ -60,7 +59,7 @@ struct Seen {
 
 /// All grants.
 pub struct Grants {
-    discord: Option<Arc<Discord>>,
+    oauth: Option<Arc<OAuth>>,
     keys: Keyring,
     db: Db,
     clock: Clock,
@@ -68,11 +67,11 @@ pub struct Grants {
 }
 
 impl Grants {
-    /// The grants kept in `db`, under `keys`. `discord` is `None` while no application is
+    /// The grants kept in `db`, under `keys`. `oauth` is `None` while no application is
     /// configured.
-    pub fn new(discord: Option<Arc<Discord>>, keys: Keyring, db: Db, clock: Clock) -> Self {
+    pub fn new(oauth: Option<Arc<OAuth>>, keys: Keyring, db: Db, clock: Clock) -> Self {
         Self {
-            discord,
+            oauth,
             keys,
             db,
             clock,
@@ -157,8 +156,8 @@ impl Grants {
         };
         self.guilds.invalidate(&user).await;
         // One that does not open is of no use to anybody.
-        if let (Some(discord), Some(opened)) = (&self.discord, self.open(user, &sealed)) {
-            discord.revoke(&opened.access).await?;
+        if let (Some(oauth), Some(opened)) = (&self.oauth, self.open(user, &sealed)) {
+            oauth.revoke(&opened.access).await?;
         }
         self.delete(user, sealed).await
     }
@@ -222,22 +221,22 @@ impl Grants {
 
     async fn read_guilds(&self, user: UserId) -> Result<Option<GuildList>, Error> {
         let kept = self.db.quick(move |conn| grants::find(conn, user)).await?;
-        let (Some(discord), Some(kept)) = (&self.discord, kept) else {
+        let (Some(oauth), Some(kept)) = (&self.oauth, kept) else {
             return Ok(None);
         };
         let Some(opened) = self.open(user, &kept) else {
             return Ok(None);
         };
         if opened.ends_ms.saturating_sub(EARLY_MS) > self.clock.now_ms()
-            && let Some(guilds) = discord.find_user_guilds(&opened.access).await?
+            && let Some(guilds) = oauth.find_user_guilds(&opened.access).await?
         {
             return Ok(Some(guilds.into()));
         }
         // It has ended, or Discord has ended it before its time.
-        let Some(renewed) = self.renew(discord, user, kept, &opened.refresh).await? else {
+        let Some(renewed) = self.renew(oauth, user, kept, &opened.refresh).await? else {
             return Ok(None);
         };
-        let guilds = discord.find_user_guilds(&renewed.access).await?;
+        let guilds = oauth.find_user_guilds(&renewed.access).await?;
         Ok(guilds.map(Into::into))
     }
 
@@ -246,12 +245,12 @@ impl Grants {
     /// in the meantime.
     async fn renew(
         &self,
-        discord: &Discord,
+        oauth: &OAuth,
         user: UserId,
         old: Sealed,
         refresh: &Secret,
     ) -> Result<Option<Grant>, Error> {
-        let Some(renewed) = discord.refresh(refresh).await? else {
+        let Some(renewed) = oauth.refresh(refresh).await? else {
             tracing::info!(user_id = %user, "discord honours a grant no more: it is dropped");
             self.delete(user, old).await?;
             return Ok(None);

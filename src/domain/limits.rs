@@ -27,6 +27,11 @@ const HOUR: Duration = Duration::from_hours(1);
 const SOCKET_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
 const SOCKET_REFILL: Duration = Duration::from_millis(1_500);
 
+/// Bots' tokens that Discord may refuse at once, whoever has brought them, and the time until one
+/// more may be: in ten minutes a fiftieth at most of what it bans an address for.
+const ALL_BOT_REFUSALS: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
+const ALL_BOT_REFUSALS_REFILL: Duration = Duration::from_secs(6);
+
 /// Most addresses that are kept out at once.
 const BLOCKED_MAX: u64 = 100_000;
 
@@ -64,14 +69,13 @@ pub struct Limits {
     users: Keyed<UserId>,
     sockets: Keyed<UserId>,
     strangers: Keyed<AddressKey>,
-    failures: Keyed<AddressKey>,
-    /// Until when, on the monotonic clock, nothing is looked up for an address that failed too
-    /// often.
-    blocked: Cache<AddressKey, Duration>,
+    failures: Strikes<AddressKey>,
     oauth: Keyed<AddressKey>,
+    bot_logins: Keyed<AddressKey>,
+    bot_refusals: Strikes<AddressKey>,
+    all_bot_refusals: Strikes<()>,
     uploads: Keyed<UserId>,
     archives: Keyed<UserId>,
-    clock: Clock,
 }
 
 impl Limits {
@@ -87,12 +91,16 @@ impl Limits {
             users: Keyed::new(users.burst, users.refill, clock, KEYS_MAX),
             sockets: Keyed::new(SOCKET_BURST, SOCKET_REFILL, clock, KEYS_MAX),
             strangers: fixed(60, 100),
-            failures: fixed(10, 60_000),
-            blocked: Cache::new(BLOCKED_MAX),
+            failures: Strikes::new(fixed(10, 60_000), clock),
             oauth: fixed(10, 6_000),
+            bot_logins: fixed(10, 6_000),
+            bot_refusals: Strikes::new(fixed(5, 720_000), clock),
+            all_bot_refusals: Strikes::new(
+                Keyed::new(ALL_BOT_REFUSALS, ALL_BOT_REFUSALS_REFILL, clock, 1),
+                clock,
+            ),
             uploads: hourly(uploads.per_hour),
             archives: hourly(archives.per_hour),
-            clock: clock.clone(),
         }
     }
 
@@ -126,14 +134,7 @@ impl Limits {
     /// # Errors
     /// While too many have failed.
     pub fn check_failures(&self, address: IpAddr) -> Result<(), Refused> {
-        let until = self
-            .blocked
-            .get(&AddressKey::from(address))
-            .unwrap_or_default();
-        match until.checked_sub(self.clock.monotonic()) {
-            Some(wait) if !wait.is_zero() => Err(Refused(wait)),
-            _ => Ok(()),
-        }
+        self.failures.check(&address.into())
     }
 
     /// Counts a credential that was not accepted. One too many stops the address's lookups until
@@ -142,10 +143,7 @@ impl Limits {
     /// # Errors
     /// When the address has tried too many.
     pub fn charge_failure(&self, address: IpAddr) -> Result<(), Refused> {
-        let key = address.into();
-        self.failures.check(&key).inspect_err(|refused| {
-            self.blocked.insert(key, self.clock.monotonic() + refused.0);
-        })
+        self.failures.strike(address.into())
     }
 
     /// Counts the start of a login.
@@ -154,6 +152,38 @@ impl Limits {
     /// When the address has started too many.
     pub fn charge_oauth(&self, address: IpAddr) -> Result<(), Refused> {
         self.oauth.check(&address.into())
+    }
+
+    /// Counts an attempt to start a session of a bot, before its token is looked at. Contract 3.
+    ///
+    /// # Errors
+    /// When the address has made too many.
+    pub fn charge_bot_login(&self, address: IpAddr) -> Result<(), Refused> {
+        self.bot_logins.check(&address.into())
+    }
+
+    /// Whether Discord may be asked about a bot's token that this address has brought.
+    ///
+    /// # Errors
+    /// While too many of this address have been refused.
+    pub fn check_bot_refusals(&self, address: IpAddr) -> Result<(), Refused> {
+        self.bot_refusals.check(&address.into())
+    }
+
+    /// The same of all addresses: Discord counts them together.
+    ///
+    /// # Errors
+    /// While too many have been refused.
+    pub fn check_all_bot_refusals(&self) -> Result<(), Refused> {
+        self.all_bot_refusals.check(&())
+    }
+
+    /// Counts a bot's token that was refused; `is_news` is whether Discord had to be asked.
+    pub fn charge_bot_refusal(&self, address: IpAddr, is_news: bool) {
+        self.bot_refusals.count(address.into());
+        if is_news {
+            self.all_bot_refusals.count(());
+        }
     }
 
     /// Counts a sound that somebody brings in.
@@ -177,10 +207,54 @@ impl Limits {
         self.users.drop_idle();
         self.sockets.drop_idle();
         self.strangers.drop_idle();
-        self.failures.drop_idle();
+        self.failures.allowed.drop_idle();
         self.oauth.drop_idle();
+        self.bot_logins.drop_idle();
+        self.bot_refusals.allowed.drop_idle();
         self.uploads.drop_idle();
         self.archives.drop_idle();
+    }
+}
+
+/// Failures of which so many are allowed, and those who have had theirs.
+struct Strikes<K: Clone + Copy + Eq + std::hash::Hash + Send + Sync + 'static> {
+    allowed: Keyed<K>,
+    /// Until when, on the monotonic clock, nothing is tried.
+    blocked: Cache<K, Duration>,
+    clock: Clock,
+}
+
+impl<K: Clone + Copy + Eq + std::hash::Hash + Send + Sync + 'static> Strikes<K> {
+    fn new(allowed: Keyed<K>, clock: &Clock) -> Self {
+        Self {
+            allowed,
+            blocked: Cache::new(BLOCKED_MAX),
+            clock: clock.clone(),
+        }
+    }
+
+    fn check(&self, key: &K) -> Result<(), Refused> {
+        let until = self.blocked.get(key).unwrap_or_default();
+        match until.checked_sub(self.clock.monotonic()) {
+            Some(wait) if !wait.is_zero() => Err(Refused(wait)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts one. One too many stops whoever it was until the next is due.
+    fn strike(&self, key: K) -> Result<(), Refused> {
+        self.allowed.check(&key).inspect_err(|refused| {
+            self.blocked.insert(key, self.clock.monotonic() + refused.0);
+        })
+    }
+
+    /// Counts one. The last that is allowed stops whoever it was until the next is due.
+    fn count(&self, key: K) {
+        let (Ok(budget) | Err(budget)) = self.allowed.charge(&key);
+        if budget.remaining == 0 {
+            let wait = Duration::from_millis(budget.reset_ms);
+            self.blocked.insert(key, self.clock.monotonic() + wait);
+        }
     }
 }
 

@@ -12,8 +12,7 @@ use crate::clock::Clock;
 use crate::db::grants;
 use crate::db::tokens::Kind;
 use crate::db::users::{self, User};
-use crate::discord::Discord;
-use crate::discord::oauth::{Grant, UserGuild};
+use crate::discord::oauth::{Grant, OAuth, UserGuild};
 use crate::domain::grants::Grants;
 use crate::domain::guilds::{Guild, Guilds};
 use crate::domain::jwe::{Jwe, Made};
@@ -76,7 +75,7 @@ struct Admitted {
 
 /// All flows.
 pub struct Login {
-    discord: Option<Arc<Discord>>,
+    oauth: Option<Arc<OAuth>>,
     guilds: Arc<Guilds>,
     tokens: Arc<Tokens>,
     grants: Arc<Grants>,
@@ -88,10 +87,10 @@ pub struct Login {
 }
 
 impl Login {
-    /// `discord` is `None` while no application is configured: nobody can log in then.
+    /// `oauth` is `None` while no application is configured: nobody can log in then.
     /// `callback_uris` are the pages of other sites that may finish a flow here.
     pub fn new(
-        discord: Option<Arc<Discord>>,
+        oauth: Option<Arc<OAuth>>,
         guilds: Arc<Guilds>,
         tokens: Arc<Tokens>,
         grants: Arc<Grants>,
@@ -104,7 +103,7 @@ impl Login {
             .time_to_live(PENDING_LIFETIME)
             .build();
         Self {
-            discord,
+            oauth,
             guilds,
             tokens,
             grants,
@@ -120,13 +119,13 @@ impl Login {
     /// # Errors
     /// 503 while no application is configured.
     pub fn start(&self, callback: &str) -> Result<(Pending, String), Error> {
-        let discord = self.discord.as_ref().ok_or(NO_APPLICATION)?;
+        let oauth = self.oauth.as_ref().ok_or(NO_APPLICATION)?;
         let pending = Pending {
             state: random_text(43),
             verifier: random_text(64),
             started_ms: self.clock.now_ms(),
         };
-        let page = discord.authorize_url(callback, &pending.state, &pending.verifier);
+        let page = oauth.authorize_url(callback, &pending.state, &pending.verifier);
         Ok((pending, page))
     }
 
@@ -163,11 +162,11 @@ impl Login {
         code: &str,
         callback: &str,
     ) -> Result<(UserId, Issued), Error> {
-        let (discord, bots) = self.check(code)?;
-        let grant = discord.exchange(code, callback, &pending.verifier).await?;
-        let admitted = admit(discord, &grant, &bots).await;
+        let (oauth, bots) = self.check(code)?;
+        let grant = oauth.exchange(code, callback, &pending.verifier).await?;
+        let admitted = admit(oauth, &grant, &bots).await;
         // Nothing more is read with it, whatever became of it.
-        self.discard(discord, &grant, admitted.as_ref().ok()).await;
+        self.discard(oauth, &grant, admitted.as_ref().ok()).await;
         let Admitted { user, mutual, .. } = admitted?;
 
         let (id, now_ms) = (user.id, self.clock.now_ms());
@@ -193,10 +192,10 @@ impl Login {
         if !self.callback_uris.iter().any(|listed| listed == callback) {
             return Err(NOT_LISTED);
         }
-        let (discord, bots) = self.check(code)?;
-        let grant = discord.exchange(code, callback, verifier).await?;
+        let (oauth, bots) = self.check(code)?;
+        let grant = oauth.exchange(code, callback, verifier).await?;
         let admitted = if grant.is_enough() {
-            admit(discord, &grant, &bots).await
+            admit(oauth, &grant, &bots).await
         } else {
             Err(TOO_LITTLE)
         };
@@ -207,7 +206,7 @@ impl Login {
         } = match admitted {
             Ok(admitted) => admitted,
             Err(error) => {
-                self.discard(discord, &grant, None).await;
+                self.discard(oauth, &grant, None).await;
                 return Err(error);
             }
         };
@@ -224,35 +223,35 @@ impl Login {
     }
 
     /// What has to be there, and be so, before Discord is asked.
-    fn check(&self, code: &str) -> Result<(&Arc<Discord>, Vec<Guild>), Error> {
+    fn check(&self, code: &str) -> Result<(&Arc<OAuth>, Vec<Guild>), Error> {
         if code.is_empty() || code.len() > CODE_MAX_BYTES {
             return Err(Error::Unauthorized);
         }
-        let discord = self.discord.as_ref().ok_or(NO_APPLICATION)?;
+        let oauth = self.oauth.as_ref().ok_or(NO_APPLICATION)?;
         let bots = self.guilds.gateway().guilds().ok_or(Error::Unavailable(
             "the bot is not connected to Discord yet, try again",
         ))?;
-        Ok((discord, bots))
+        Ok((oauth, bots))
     }
 
     /// Gives a grant back. With it Discord forgets all that the user has granted us: where a grant
     /// of theirs is kept, this one is given back with that.
-    async fn discard(&self, discord: &Discord, grant: &Grant, admitted: Option<&Admitted>) {
+    async fn discard(&self, oauth: &OAuth, grant: &Grant, admitted: Option<&Admitted>) {
         if let Some(admitted) = admitted
             && matches!(self.grants.is_kept(admitted.user.id).await, Ok(true))
         {
             return;
         }
-        if let Err(error) = discord.revoke(&grant.access).await {
+        if let Err(error) = oauth.revoke(&grant.access).await {
             tracing::warn!(%error, "the grant of a login was not given back");
         }
     }
 }
 
 /// Who has given a grant, if they share a guild with the bot.
-async fn admit(discord: &Discord, grant: &Grant, bots: &[Guild]) -> Result<Admitted, Error> {
-    let account = discord.get_account(&grant.access).await?;
-    let guilds = discord.list_user_guilds(&grant.access).await?;
+async fn admit(oauth: &OAuth, grant: &Grant, bots: &[Guild]) -> Result<Admitted, Error> {
+    let account = oauth.get_account(&grant.access).await?;
+    let guilds = oauth.list_user_guilds(&grant.access).await?;
     let mutual: Vec<GuildId> = guilds
         .iter()
         .map(|guild| guild.id)

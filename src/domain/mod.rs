@@ -25,6 +25,7 @@ pub mod player;
 pub mod recent;
 pub mod seal;
 pub mod session_starts;
+pub mod sessions;
 pub mod settings;
 pub mod soundboard;
 pub mod suggestions;

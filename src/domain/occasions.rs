@@ -11,7 +11,7 @@ use crate::db::{AnyConnection, Db, QueryResult, user_sounds};
 use crate::discord::guild_data::Member;
 use crate::domain::library::Library;
 use crate::domain::limits::Limits;
-use crate::domain::player::{Asker, Player};
+use crate::domain::player::{Asker, Player, Who};
 use crate::domain::settings::Settings;
 use crate::error::Error;
 use crate::ids::{ChannelId, GuildId, UserId};
@@ -246,7 +246,7 @@ impl Occasions {
         let asker = Asker {
             guild: change.guild,
             user: change.user,
-            member: Some(change.member),
+            who: Who::Member(Some(change.member)),
         };
         let played = match choice {
             Choice::Sound(sound) => self.player.play(asker, change.user_tag, &sound).await,

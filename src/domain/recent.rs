@@ -89,6 +89,12 @@ where
         loaded.map(|kept| kept.value).map_err(|error| error.again())
     }
 
+    /// What is known for less than `age_max`.
+    pub async fn find(&self, group: G, key: K, age_max: Duration) -> Option<V> {
+        let kept = self.kept.get(&(group, key, self.count(group))).await?;
+        self.is_fresh(&kept, age_max).then_some(kept.value)
+    }
+
     /// What `load` brings now, whatever is known; it is kept for others.
     ///
     /// # Errors

@@ -36,6 +36,11 @@ impl SessionStarts {
         }
     }
 
+    /// The bot.
+    pub fn bot(&self) -> UserId {
+        self.bot
+    }
+
     /// How long until another session may be started; zero for now.
     pub async fn wait(&self) -> Duration {
         let (bot, now_ms) = (self.bot, self.clock.now_ms());

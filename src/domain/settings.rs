@@ -178,6 +178,15 @@ impl Default for GuildSettings {
 }
 
 impl GuildSettings {
+    /// Whether others say the same but for the volume.
+    pub fn differs_in_volume_alone(&self, other: &Self) -> bool {
+        let as_loud = Self {
+            volume: self.volume,
+            ..other.clone()
+        };
+        *self == as_loud
+    }
+
     /// Passes when a member with these roles may play, stop, skip, join, leave and set the volume.
     ///
     /// # Errors
@@ -289,7 +298,8 @@ fn toggle(roles: &mut Vec<RoleId>, role: RoleId) {
 
 /// The settings of all guilds.
 pub struct Settings {
-    db: Db,
+    /// Where they are kept; else in memory alone.
+    db: Option<Db>,
     known: Cache<GuildId, Arc<GuildSettings>>,
     /// Held from reading a row to remembering it, so that an older one is not remembered last.
     remembering: Mutex<()>,
@@ -300,6 +310,15 @@ pub struct Settings {
 impl Settings {
     /// Settings kept in a database.
     pub fn new(db: Db) -> Self {
+        Self::with(Some(db))
+    }
+
+    /// Settings of a bot that is here for a while: nobody else's, and forgotten with it. Seed 001.
+    pub fn in_memory() -> Self {
+        Self::with(None)
+    }
+
+    fn with(db: Option<Db>) -> Self {
         Self {
             db,
             known: Cache::new(REMEMBERED_MAX),
@@ -317,7 +336,10 @@ impl Settings {
             return Ok(known);
         }
         let _one_at_a_time = self.remembering.lock().await;
-        let row = self.db.quick(move |conn| guilds::find(conn, guild)).await?;
+        let row = match &self.db {
+            Some(db) => db.quick(move |conn| guilds::find(conn, guild)).await?,
+            None => None,
+        };
         let settings = Arc::new(row.map(GuildSettings::from_row).unwrap_or_default());
         self.known.insert(guild, Arc::clone(&settings)).await;
         Ok(settings)
@@ -328,7 +350,10 @@ impl Settings {
     /// # Errors
     /// The database's.
     pub async fn list_loudness(&self) -> Result<Vec<Level>, Error> {
-        let chosen = self.db.run(guilds::list_loudness).await?;
+        let Some(db) = &self.db else {
+            return Ok(Vec::new());
+        };
+        let chosen = db.run(guilds::list_loudness).await?;
         Ok(chosen.into_iter().map(Level::from_hundredths).collect())
     }
 
@@ -348,16 +373,21 @@ impl Settings {
         change: impl FnOnce(&mut GuildSettings) + Send + 'static,
     ) -> Result<Arc<GuildSettings>, Error> {
         let _one_at_a_time = self.remembering.lock().await;
-        let changed = self
-            .db
-            .write(move |conn| {
+        let changed = if let Some(db) = &self.db {
+            let write = db.write(move |conn| {
                 let row = guilds::find(conn, guild)?;
                 let mut settings = row.map(GuildSettings::from_row).unwrap_or_default();
                 change(&mut settings);
                 guilds::upsert(conn, guild, &settings.to_row())?;
                 Ok(settings)
-            })
-            .await?;
+            });
+            write.await?
+        } else {
+            let known = self.known.get(&guild).await;
+            let mut settings = known.as_deref().cloned().unwrap_or_default();
+            change(&mut settings);
+            settings
+        };
         let changed = Arc::new(changed);
         let before = self.known.remove(&guild).await;
         self.known.insert(guild, Arc::clone(&changed)).await;

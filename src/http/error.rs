@@ -1,5 +1,6 @@
-//! Failures on the wire: one table of statuses, one form of body. Guards leave their error with
-//! [`fail`], because Rocket does not hand it to catchers; routes return it.
+//! Failures on the wire: one table of statuses, one form of body, and that of seed 001 for its routes.
+//! Guards leave their error with [`fail`], because Rocket does not hand it to catchers; routes return
+//! it.
 
 use std::time::Duration;
 
@@ -36,6 +37,35 @@ struct Fault {
     retry_after: Option<f64>,
 }
 
+/// The routes of seed 001, whose failures are a text alone. Contract 8.
+const FLAT: [&str; 5] = [
+    "/api/auth/login",
+    "/api/auth/logout",
+    "/api/members",
+    "/api/channels",
+    "/api/messages",
+];
+
+/// What a failure of these says.
+#[derive(Serialize, ToSchema)]
+#[schema(as = FlatError)]
+pub(super) struct FlatBody {
+    #[schema(example = "unauthorized")]
+    error: String,
+}
+
+/// Whether failures at this path, as it is mounted, have the form of [`FlatBody`].
+pub(super) fn is_flat(path: &str) -> bool {
+    FLAT.contains(&path)
+}
+
+/// The same of a request, whether a route answers it or none: its path as Rocket takes it to
+/// routes, decoded and without empty parts.
+pub(super) fn is_of_sessions(request: &Request<'_>) -> bool {
+    let mut paths = FLAT.iter().map(|path| path.split('/').skip(1));
+    paths.any(|parts| parts.eq(request.uri().path().segments()))
+}
+
 #[derive(Template)]
 #[template(path = "error.html")]
 struct ErrorPage<'a> {
@@ -63,7 +93,9 @@ fn status(error: &Error) -> Status {
         Error::Precondition(_) => Status::PreconditionFailed,
         Error::TooLarge(_) => Status::PayloadTooLarge,
         Error::Unsupported(_) => Status::UnsupportedMediaType,
-        Error::Limited(_) | Error::UpstreamLimited(_) => Status::TooManyRequests,
+        Error::Limited(_) | Error::UpstreamLimited(_) | Error::TooMany(_) => {
+            Status::TooManyRequests
+        }
         Error::Upstream(..) => Status::BadGateway,
         Error::Unavailable(_) | Error::UpstreamPaused(_) => Status::ServiceUnavailable,
         Error::UpstreamTimeout(_) => Status::GatewayTimeout,
@@ -111,6 +143,7 @@ fn answer(error: &Error, request: &Request<'_>) -> response::Result<'static> {
             answer.set_header(retry_after(*wait))
         }
         Error::Unavailable(_) => answer.set_header(Header::new("Retry-After", "5")),
+        Error::TooMany(_) => answer.set_header(Header::new("Retry-After", "60")),
         Error::Unauthorized => {
             // A name no browser knows: it must not keep and send the credential by itself.
             answer.set_header(Header::new("WWW-Authenticate", "xBasic realm=\"api\""))
@@ -150,6 +183,10 @@ fn render_fault(
             .raw_header("Content-Security-Policy", CONTENT_POLICY)
             .sized_body(html.len(), std::io::Cursor::new(html))
             .ok();
+    }
+    if is_of_sessions(request) {
+        let error = message.to_owned();
+        return respond(status, &FlatBody { error });
     }
     let fault = Fault {
         code: status.code,

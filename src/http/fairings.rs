@@ -46,15 +46,27 @@ impl Fairing for Headers {
         // The route's template: a path or a query can hold what must not be logged.
         let route = request.route().map(|route| route.uri.as_str());
         let arrived = request.local_cache(|| Arrived(Instant::now())).0;
-        tracing::debug!(
-            target: "yuri::access",
-            method = request.method().as_str(),
-            route,
-            status = answer.status().code,
-            request_id = request_id(request),
-            user_id = charged.user.map(|user| user.to_string()),
-            duration_us = arrived.elapsed().as_micros(),
-            "request"
-        );
+        macro_rules! log {
+            ($level:ident) => {
+                tracing::$level!(
+                    target: "yuri::access",
+                    method = request.method().as_str(),
+                    route,
+                    status = answer.status().code,
+                    request_id = request_id(request),
+                    user_id = charged.user.map(|user| user.to_string()),
+                    session = charged.session.as_deref(),
+                    duration_us = arrived.elapsed().as_micros(),
+                    "request"
+                )
+            };
+        }
+        // Seed 001 wants each request of a session in the log; the others are for who looks for
+        // something, and strangers could fill the log with theirs.
+        if charged.session.is_some() {
+            log!(info);
+        } else {
+            log!(debug);
+        }
     }
 }

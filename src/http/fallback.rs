@@ -7,9 +7,10 @@ use rocket::route::{Handler, Outcome, Route};
 use rocket::{Data, Request};
 
 use super::cors::preflight;
-use super::error::fail;
+use super::error::{self, fail};
 use super::guards::Caller;
 use super::methods::{FALLBACK_RANK, allowed_methods};
+use super::sessions::PlayerCaller;
 use crate::error::Error;
 
 /// One for each method that Rocket routes by itself; and `HEAD` of the callbacks, which Rocket
@@ -54,8 +55,13 @@ impl Handler for Unknown {
         if let Some(answer) = preflight(request) {
             return answer;
         }
+        let is_known = if error::is_of_sessions(request) {
+            PlayerCaller::from_request(request).await.is_success()
+        } else {
+            Caller::from_request(request).await.is_success()
+        };
         // A wrong method is passed on to the catcher, which knows the right ones.
-        if Caller::from_request(request).await.is_success() && allowed_methods(request).is_empty() {
+        if is_known && allowed_methods(request).is_empty() {
             let _left_for_the_catcher = fail::<()>(request, Error::NotFound("not found"));
         }
         Outcome::Error(Status::NotFound)

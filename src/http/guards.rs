@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -28,6 +29,8 @@ const BASIC_MAX_BYTES: usize = 200;
 pub(super) struct Charged {
     pub(super) user: Option<UserId>,
     pub(super) budget: Option<Budget>,
+    /// Of a session, whose user is its bot: a short hash of its id.
+    pub(super) session: Option<String>,
 }
 
 /// An authenticated caller who has paid for this request.
@@ -76,24 +79,36 @@ impl<'r> FromRequest<'r> for Caller {
     }
 }
 
-async fn charge(request: &Request<'_>) -> Result<Identity, Error> {
+/// The user who is calling and has paid for this request.
+pub(super) async fn charge(request: &Request<'_>) -> Result<Identity, Error> {
     let app = app(request)?;
     let (identity, _, by_cookie) = authenticate(app, request).await?;
-    let charged = app.limits.charge(identity.user);
-    let budget = charged.unwrap_or_else(|refused| refused);
-    request.local_cache(|| Charged {
-        user: Some(identity.user),
-        budget: Some(budget),
-    });
-    if charged.is_err() {
-        return Err(Error::Limited(std::time::Duration::from_millis(
-            budget.reset_ms,
-        )));
-    }
+    pay(app, request, identity.user, None)?;
     if by_cookie {
         check_origin(app, request)?;
     }
     Ok(identity)
+}
+
+/// Takes one token of a known caller's, and leaves for the answer what is left of them. Of a session
+/// the caller is its bot, and its short hash is for the log.
+pub(super) fn pay(
+    app: &App,
+    request: &Request<'_>,
+    user: UserId,
+    session: Option<String>,
+) -> Result<(), Error> {
+    let charged = app.limits.charge(user);
+    let budget = charged.unwrap_or_else(|refused| refused);
+    request.local_cache(|| Charged {
+        user: Some(user),
+        budget: Some(budget),
+        session,
+    });
+    match charged {
+        Ok(_) => Ok(()),
+        Err(refused) => Err(Error::Limited(Duration::from_millis(refused.reset_ms))),
+    }
 }
 
 /// Finds out who is calling. A present `Authorization` header alone decides. Contract 2.
@@ -334,7 +349,7 @@ async fn visit(request: &Request<'_>) -> Result<Visitor, Error> {
     if let Some(identity) = session {
         request.local_cache(|| Charged {
             user: Some(identity.user),
-            budget: None,
+            ..Charged::default()
         });
     }
     Ok(Visitor { session })
@@ -408,28 +423,59 @@ path_id!(GuildId, ChannelId, UserId);
 /// A JSON body of at most 64 KiB.
 pub(super) struct Body<T>(pub(super) T);
 
+/// The same where there need be none, of whatever type that is.
+pub(super) struct OptionalBody<T>(pub(super) Option<T>);
+
 #[rocket::async_trait]
 impl<'r, T: DeserializeOwned> FromData<'r> for Body<T> {
     type Error = ();
 
     async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> DataOutcome<'r, Self> {
-        if !request
-            .content_type()
-            .is_some_and(|content| content.is_json())
-        {
+        if !is_json(request) {
             return DataOutcome::Error((Status::UnsupportedMediaType, ()));
         }
-        let limit = request.limits().get("json").unwrap_or(64.kibibytes());
-        let bytes = match data.open(limit).into_bytes().await {
-            Ok(bytes) if bytes.is_complete() => bytes.into_inner(),
-            Ok(_) => return DataOutcome::Error((Status::PayloadTooLarge, ())),
-            Err(_) => return DataOutcome::Error((Status::BadRequest, ())),
-        };
-        match serde_json::from_slice(&bytes) {
+        let body = read(request, data).await.and_then(|bytes| parse(&bytes));
+        match body {
             Ok(body) => DataOutcome::Success(Self(body)),
-            Err(_) => DataOutcome::Error((Status::BadRequest, ())),
+            Err(status) => DataOutcome::Error((status, ())),
         }
     }
+}
+
+#[rocket::async_trait]
+impl<'r, T: DeserializeOwned> FromData<'r> for OptionalBody<T> {
+    type Error = ();
+
+    async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> DataOutcome<'r, Self> {
+        let body = match read(request, data).await {
+            Ok(bytes) if bytes.is_empty() => Ok(None),
+            Ok(_) if !is_json(request) => Err(Status::UnsupportedMediaType),
+            Ok(bytes) => parse(&bytes),
+            Err(status) => Err(status),
+        };
+        match body {
+            Ok(body) => DataOutcome::Success(Self(body)),
+            Err(status) => DataOutcome::Error((status, ())),
+        }
+    }
+}
+
+fn is_json(request: &Request<'_>) -> bool {
+    let kind = request.content_type();
+    kind.is_some_and(|kind| kind.is_json())
+}
+
+async fn read(request: &Request<'_>, data: Data<'_>) -> Result<Vec<u8>, Status> {
+    let limit = request.limits().get("json").unwrap_or(64.kibibytes());
+    match data.open(limit).into_bytes().await {
+        Ok(bytes) if bytes.is_complete() => Ok(bytes.into_inner()),
+        Ok(_) => Err(Status::PayloadTooLarge),
+        Err(_) => Err(Status::BadRequest),
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Status> {
+    serde_json::from_slice(bytes).map_err(|_| Status::BadRequest)
 }
 
 /// What handlers take to reach the application.

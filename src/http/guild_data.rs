@@ -152,7 +152,7 @@ pub(super) struct MessageAnswer {
             Query,
             description = "One kind: text, voice, category, announcement, stage, forum, media, or \
                            Discord's number for it.",
-            pattern = "^(text|voice|category|announcement|stage|forum|media|1?[0-9])$"
+            pattern = "^(text|voice|category|announcement|stage|forum|media|0|2|4|5|13|15|16)$"
         )
     ),
     responses((status = 200, description = "The channels", body = List<ChannelData>)),

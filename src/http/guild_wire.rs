@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::openapi::Instant;
 use crate::clock::rfc3339;
+use crate::discord::endpoints::{Id, Message};
 use crate::discord::guild_data::{Channel, GuildMember, GuildRole, Profile};
 use crate::domain::guild_data::ListedRole;
 use crate::ids::{ChannelId, GuildId, RoleId, UserId};
@@ -140,6 +141,37 @@ impl From<&GuildMember> for MemberData {
             roles: rights.roles.iter().map(RoleId::to_string).collect(),
             joined_at: member.joined_at_ms.map(rfc3339),
             communication_disabled_until: rights.timed_out_until_ms.map(rfc3339),
+        }
+    }
+}
+
+/// A message of a channel.
+#[derive(Serialize, ToSchema)]
+pub(super) struct MessageData {
+    #[schema(value_type = String, pattern = "^[1-9][0-9]{0,19}$", example = "1104556121590808999")]
+    id: Id,
+    #[schema(value_type = ChannelId)]
+    channel_id: Id,
+    author: ProfileData,
+    /// Empty for a bot that has not Discord's Message Content Intent.
+    content: String,
+    /// When it was written, as Discord writes it.
+    #[schema(example = "2019-04-06T18:48:02.123000+00:00")]
+    timestamp: String,
+    edited_timestamp: Option<String>,
+    pinned: bool,
+}
+
+impl From<&Message> for MessageData {
+    fn from(message: &Message) -> Self {
+        Self {
+            id: message.id,
+            channel_id: message.channel_id,
+            author: ProfileData::from(&message.author),
+            content: message.content.clone(),
+            timestamp: message.timestamp.clone(),
+            edited_timestamp: message.edited_timestamp.clone(),
+            pinned: message.pinned,
         }
     }
 }

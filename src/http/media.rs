@@ -42,7 +42,7 @@ async fn view(request: &Request<'_>) -> Result<Viewer, Error> {
     let (identity, ..) = guards::authenticate(guards::app(request)?, request).await?;
     request.local_cache(|| Charged {
         user: Some(identity.user),
-        budget: None,
+        ..Charged::default()
     });
     Ok(Viewer(identity.user))
 }

@@ -32,6 +32,7 @@ mod player;
 mod plays;
 mod query;
 mod roles;
+mod sessions;
 mod sounds;
 mod tokens;
 mod users;
@@ -52,7 +53,7 @@ pub use openapi::document as openapi_document;
 /// The server, ready to be launched.
 pub fn rocket(app: Arc<App>) -> Rocket<Build> {
     let hsts = app.config.public_url.is_https();
-    let sessions = Arc::new(live::Sessions::new(app.config.limits.streams_max));
+    let polling = Arc::new(live::Sessions::new(app.config.limits.streams_max));
     rocket::custom(config(&app))
         .mount(
             "/",
@@ -64,6 +65,11 @@ pub fn rocket(app: Arc<App>) -> Rocket<Build> {
                 login::logout,
                 auth::exchange_code,
                 auth::renew_token,
+                sessions::log_in_bot,
+                sessions::log_out_bot,
+                sessions::list_bot_members,
+                sessions::list_bot_channels,
+                sessions::list_bot_messages,
                 users::get_me,
                 users::list_my_guilds,
                 sounds::list_sounds,
@@ -142,7 +148,7 @@ pub fn rocket(app: Arc<App>) -> Rocket<Build> {
         )
         .attach(fairings::Headers { hsts })
         .attach(cors::Cors)
-        .manage(sessions)
+        .manage(polling)
         .manage(openapi::Document::default())
         .manage(app)
 }

@@ -1,4 +1,5 @@
-//! A guild's player over REST. Contract 5; every request ends in the one `domain::player`.
+//! A guild's player over REST, for its members and for sessions of bots that are in it. Contract 5, 8;
+//! every request ends in the one `domain::player`.
 
 use rocket::{get, post, put};
 use serde::{Deserialize, Serialize};
@@ -6,14 +7,15 @@ use utoipa::ToSchema;
 use utoipa::openapi::Object;
 
 use super::answer::Json;
-use super::guards::{AppState, Body, Caller};
+use super::guards::{AppState, Body, OptionalBody};
 use super::openapi::{GuildPath, Instant, one_of, one_of_or_null};
+use super::sessions::PlayerCaller;
 use crate::app::App;
 use crate::clock::rfc3339;
 use crate::db::plays::{DISCORD, LOCAL};
 use crate::db::users;
 use crate::discord::user_tag;
-use crate::domain::player::{Asker, NowPlaying, PlayerState, Queued, State};
+use crate::domain::player::{NowPlaying, PlayerState, Queued, State};
 use crate::domain::settings::{Mode, Volume};
 use crate::error::Error;
 use crate::ids::{ChannelId, GuildId, NotASnowflake, UserId};
@@ -29,6 +31,19 @@ pub(super) struct PlayBody {
     #[serde(default)]
     #[schema(required = false, schema_with = sources_or_null)]
     source: Option<String>,
+    /// For sessions of bots, which have to name it: a user's own channel is meant.
+    #[serde(default)]
+    #[schema(required = false, value_type = Option<ChannelId>)]
+    channel_id: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct JoinBody {
+    /// For sessions of bots, which have to name it: a user's own channel is meant.
+    #[serde(default)]
+    #[schema(required = false, value_type = Option<ChannelId>)]
+    channel_id: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -111,11 +126,18 @@ pub(super) fn modes() -> Object {
     one_of(Mode::ALL.map(Mode::name))
 }
 
-/// Plays a sound in the caller's voice channel; answers once its audio has started.
+/// Plays a sound in the caller's voice channel, or in the one that a session names; answers once its
+/// audio has started.
 #[utoipa::path(
     post,
     path = "/api/guilds/{guild}/play",
     tag = "player",
+    security(
+        ("basic" = []),
+        ("token" = [], "userid" = []),
+        ("bearer" = []),
+        ("session" = [])
+    ),
     params(GuildPath),
     request_body = PlayBody,
     responses(
@@ -124,7 +146,7 @@ pub(super) fn modes() -> Object {
             status = 403,
             description = "No member, no right to play, not in voice, or the bot may not speak"
         ),
-        (status = 404, description = "No sound has this name"),
+        (status = 404, description = "No sound has this name, or the guild has no such channel"),
         (
             status = 409,
             description = "It cannot be played, the queue is full, or another sound came instead"
@@ -136,7 +158,7 @@ pub(super) fn modes() -> Object {
 #[post("/api/guilds/<guild>/play", data = "<body>")]
 pub(super) async fn play_sound(
     app: &AppState,
-    caller: Caller,
+    caller: PlayerCaller,
     guild: Result<GuildId, NotASnowflake>,
     body: Body<PlayBody>,
 ) -> Result<Json<PlayAnswer>, Error> {
@@ -150,10 +172,18 @@ pub(super) async fn play_sound(
         Some(DISCORD) => DISCORD,
         Some(_) => return Err(Error::Invalid("source must be local or discord")),
     };
-    let user_tag = tag(app, caller.user()).await?;
-    let asker = asker(&caller, guild);
+    let channel = caller.read_channel(body.channel_id.as_deref())?;
+    let asker = caller.asker(guild, channel);
+    if source == DISCORD && matches!(caller, PlayerCaller::Session(_)) {
+        return Err(Error::Invalid("a session plays local sounds only"));
+    }
+    let user_tag = match &caller {
+        PlayerCaller::User(user) => tag(app, user.user()).await?,
+        PlayerCaller::Session(session) => session.bot().tag.clone(),
+    };
     let play = if source == LOCAL {
-        app.player.play(asker, user_tag, &body.sound).await?
+        let player = caller.player(app, guild).await?;
+        player.play(asker, user_tag, &body.sound).await?
     } else {
         app.soundboard.play(asker, user_tag, &body.sound).await?
     };
@@ -177,6 +207,12 @@ pub(super) async fn play_sound(
     post,
     path = "/api/guilds/{guild}/stop",
     tag = "player",
+    security(
+        ("basic" = []),
+        ("token" = [], "userid" = []),
+        ("bearer" = []),
+        ("session" = [])
+    ),
     params(GuildPath),
     responses(
         (status = 200, description = "The player", body = PlayerAnswer),
@@ -189,11 +225,12 @@ pub(super) async fn play_sound(
 #[post("/api/guilds/<guild>/stop")]
 pub(super) async fn stop_player(
     app: &AppState,
-    caller: Caller,
+    caller: PlayerCaller,
     guild: Result<GuildId, NotASnowflake>,
 ) -> Result<Json<PlayerAnswer>, Error> {
     let guild = guild?;
-    let state = app.player.stop(&asker(&caller, guild)).await?;
+    let player = caller.player(app, guild).await?;
+    let state = player.stop(&caller.asker(guild, None)).await?;
     Ok(Json(answer(guild, state)))
 }
 
@@ -202,6 +239,12 @@ pub(super) async fn stop_player(
     post,
     path = "/api/guilds/{guild}/skip",
     tag = "player",
+    security(
+        ("basic" = []),
+        ("token" = [], "userid" = []),
+        ("bearer" = []),
+        ("session" = [])
+    ),
     params(GuildPath),
     responses(
         (status = 200, description = "The player", body = PlayerAnswer),
@@ -214,37 +257,50 @@ pub(super) async fn stop_player(
 #[post("/api/guilds/<guild>/skip")]
 pub(super) async fn skip_sound(
     app: &AppState,
-    caller: Caller,
+    caller: PlayerCaller,
     guild: Result<GuildId, NotASnowflake>,
 ) -> Result<Json<PlayerAnswer>, Error> {
     let guild = guild?;
-    let state = app.player.skip(&asker(&caller, guild)).await?;
+    let player = caller.player(app, guild).await?;
+    let state = player.skip(&caller.asker(guild, None)).await?;
     Ok(Json(answer(guild, state)))
 }
 
-/// Joins the caller's voice channel.
+/// Joins the caller's voice channel, or the one that a session names.
 #[utoipa::path(
     post,
     path = "/api/guilds/{guild}/join",
     tag = "player",
+    security(
+        ("basic" = []),
+        ("token" = [], "userid" = []),
+        ("bearer" = []),
+        ("session" = [])
+    ),
     params(GuildPath),
+    request_body = Option<JoinBody>,
     responses(
         (status = 200, description = "The player", body = PlayerAnswer),
         (
             status = 403,
             description = "No member, no right to play, not in voice, or the bot may not speak"
         ),
+        (status = 404, description = "The guild has no such channel"),
         (status = 409, description = "Something else was asked for meanwhile")
     ),
 )]
-#[post("/api/guilds/<guild>/join")]
+#[post("/api/guilds/<guild>/join", data = "<body>")]
 pub(super) async fn join_channel(
     app: &AppState,
-    caller: Caller,
+    caller: PlayerCaller,
     guild: Result<GuildId, NotASnowflake>,
+    body: OptionalBody<JoinBody>,
 ) -> Result<Json<PlayerAnswer>, Error> {
     let guild = guild?;
-    let state = app.player.join(&asker(&caller, guild)).await?;
+    let named = body.0.and_then(|body| body.channel_id);
+    let channel = caller.read_channel(named.as_deref())?;
+    let player = caller.player(app, guild).await?;
+    let state = player.join(&caller.asker(guild, channel)).await?;
     Ok(Json(answer(guild, state)))
 }
 
@@ -253,6 +309,12 @@ pub(super) async fn join_channel(
     post,
     path = "/api/guilds/{guild}/leave",
     tag = "player",
+    security(
+        ("basic" = []),
+        ("token" = [], "userid" = []),
+        ("bearer" = []),
+        ("session" = [])
+    ),
     params(GuildPath),
     responses(
         (status = 200, description = "The player", body = PlayerAnswer),
@@ -265,11 +327,12 @@ pub(super) async fn join_channel(
 #[post("/api/guilds/<guild>/leave")]
 pub(super) async fn leave_channel(
     app: &AppState,
-    caller: Caller,
+    caller: PlayerCaller,
     guild: Result<GuildId, NotASnowflake>,
 ) -> Result<Json<PlayerAnswer>, Error> {
     let guild = guild?;
-    let state = app.player.leave(&asker(&caller, guild)).await?;
+    let player = caller.player(app, guild).await?;
+    let state = player.leave(&caller.asker(guild, None)).await?;
     Ok(Json(answer(guild, state)))
 }
 
@@ -285,6 +348,12 @@ pub(super) struct VolumeBody {
     put,
     path = "/api/guilds/{guild}/volume",
     tag = "player",
+    security(
+        ("basic" = []),
+        ("token" = [], "userid" = []),
+        ("bearer" = []),
+        ("session" = [])
+    ),
     params(GuildPath),
     request_body = VolumeBody,
     responses(
@@ -298,46 +367,41 @@ pub(super) struct VolumeBody {
 #[put("/api/guilds/<guild>/volume", data = "<body>")]
 pub(super) async fn set_volume(
     app: &AppState,
-    caller: Caller,
+    caller: PlayerCaller,
     guild: Result<GuildId, NotASnowflake>,
     body: Body<VolumeBody>,
 ) -> Result<Json<PlayerAnswer>, Error> {
     let guild = guild?;
     let volume = Volume::new(body.0.volume);
     let volume = volume.ok_or(Error::Invalid("volume must be a number from 0 to 200"))?;
-    let state = app
-        .player
-        .set_volume(&asker(&caller, guild), volume)
-        .await?;
+    let player = caller.player(app, guild).await?;
+    let asker = caller.asker(guild, None);
+    let state = player.set_volume(&asker, volume).await?;
     Ok(Json(answer(guild, state)))
 }
 
-/// What a guild's player does. For its members.
+/// What a guild's player does. For its members; for a session what its own bot does there.
 #[utoipa::path(
     get,
     path = "/api/guilds/{guild}/player",
     tag = "player",
+    security(
+        ("basic" = []),
+        ("token" = [], "userid" = []),
+        ("bearer" = []),
+        ("session" = [])
+    ),
     params(GuildPath),
     responses((status = 200, description = "The player", body = PlayerAnswer)),
 )]
 #[get("/api/guilds/<guild>/player")]
 pub(super) async fn get_player(
     app: &AppState,
-    caller: Caller,
+    caller: PlayerCaller,
     guild: Result<GuildId, NotASnowflake>,
 ) -> Result<Json<PlayerAnswer>, Error> {
     let guild = guild?;
-    app.guilds.check_member(guild, caller.user()).await?;
-    Ok(Json(answer(guild, app.player.state(guild).await?)))
-}
-
-/// The caller; the member is read from Discord before anything is changed.
-fn asker(caller: &Caller, guild: GuildId) -> Asker {
-    Asker {
-        guild,
-        user: caller.user(),
-        member: None,
-    }
+    Ok(Json(answer(guild, caller.state(app, guild).await?)))
 }
 
 /// What the log calls a user: the name at the last login.

@@ -124,6 +124,56 @@ async fn the_demonstration_plays_a_sound_for_a_login_through_the_real_redirects(
         1
     );
 
+    // Another bot than the server's own can be brought, and plays.
+    let program = Client::builder().no_proxy().build().unwrap();
+    let state = format!("{}/sim/state", text(&ready["discord"]));
+    let state: Value = program
+        .get(state)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    let bots = state["bots"].as_array().unwrap();
+    let guest = bots.iter().find(|bot| bot["name"] == "Guest").unwrap();
+    let login = program.post(format!("{web}/api/auth/login"));
+    let login = login.json(&serde_json::json!({"token": guest["token"]}));
+    let login: Value = login.send().await.unwrap().json().await.unwrap();
+    let session = text(&login["sessionId"]);
+    let ask = async |path: &str| -> Value {
+        let request = program.get(format!("{web}{path}"));
+        let request = request.header("Authorization", &session);
+        request.send().await.unwrap().json().await.unwrap()
+    };
+    let channels = ask("/api/channels").await;
+    let of_kind = |kind: u64| {
+        let mut channels = channels.as_array().unwrap().iter();
+        let found = channels.find(|channel| channel["type"] == kind);
+        found.unwrap().clone()
+    };
+    let messages = ask(&format!(
+        "/api/messages?channelId={}",
+        text(&of_kind(0)["id"])
+    ))
+    .await;
+    assert_eq!(messages[0]["content"], "Who plays the airhorn in here?");
+    let parlour = of_kind(2);
+    let house = text(&parlour["guild_id"]);
+    let play = program.post(format!("{web}/api/guilds/{house}/play"));
+    let play = play.header("Authorization", &session);
+    let sound = serde_json::json!({"sound": "airhorn", "channel_id": parlour["id"]});
+    let played: Value = play
+        .json(&sound)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(played["state"], "playing", "{played}");
+    assert_eq!(played["logged"], true, "{played}");
+
     terminate(demo);
     assert!(!authority.exists(), "everything it made is removed");
 }

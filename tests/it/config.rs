@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use yuri::config::{Config, DatabaseUrl, Faults};
+use yuri::config::{Config, DatabaseUrl, Faults, SessionsMode};
 
 fn load(dir: &Path, environment: &[(&str, &str)]) -> Result<Config, Faults> {
     let environment = environment
@@ -25,6 +25,10 @@ fn the_defaults_need_nothing() {
         (config.limits.burst.get(), config.limits.refill.as_millis()),
         (5, 2000)
     );
+    assert_eq!(config.sessions.mode, SessionsMode::Admins);
+    let sessions = config.sessions;
+    let most = (sessions.max, sessions.max_per_bot, sessions.max_per_address);
+    assert_eq!(most, (100, 3, 5));
     assert!(config.discord.is_real());
     assert_eq!(config.discord.missing().len(), 3);
 }
@@ -70,6 +74,10 @@ fn every_fault_is_told_at_once_and_no_secret_with_it() {
         ("YURI_PUBLIC_URL", "sounds.example.org"),
         ("YURI_ADMINS", "1, ada"),
         ("YURI_DATABASE__URL", "mysql://root:hunter2@host/db"),
+        ("YURI_SESSIONS__MODE", "closed"),
+        ("YURI_SESSIONS__MAX", "0"),
+        ("YURI_SESSIONS__MAX_PER_BOT", "many"),
+        ("YURI_SESSIONS__MAX_PER_ADDRESS", "10001"),
         ("YURI_LIMITS__BURST", "0"),
         ("YURI_LIMITS__REFILL_MS", "0"),
         ("YURI_LIMITS__PAGE_MAX", "-1"),
@@ -106,6 +114,10 @@ fn every_fault_is_told_at_once_and_no_secret_with_it() {
       auth.jwe_key (from YURI_AUTH__JWE_KEY): the value is not 32 bytes in base64 (openssl rand -base64 32)
       auth.grant_key (from YURI_AUTH__GRANT_KEY): the value is not 32 bytes in base64 (openssl rand -base64 32)
       auth.old_grant_keys (from YURI_AUTH__OLD_GRANT_KEYS): the value is not 32 bytes in base64 (openssl rand -base64 32)
+      sessions.mode (from YURI_SESSIONS__MODE): `closed` is not off, admins or open
+      sessions.max (from YURI_SESSIONS__MAX): `0` is not a number from 1 to 10000
+      sessions.max_per_bot (from YURI_SESSIONS__MAX_PER_BOT): `many` is not a number from 1 to 10000
+      sessions.max_per_address (from YURI_SESSIONS__MAX_PER_ADDRESS): `10001` is not a number from 1 to 10000
       limits.burst (from YURI_LIMITS__BURST): `0` is not a number from 1 to 1000000
       limits.refill_ms (from YURI_LIMITS__REFILL_MS): `0` is not a number from 1 to 3600000
       limits.page_max (from YURI_LIMITS__PAGE_MAX): `-1` is not a number from 1 to 1000000

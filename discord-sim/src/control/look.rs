@@ -74,6 +74,7 @@ fn show_bot(state: &state::State, bot: &Application) -> Value {
     json!({
         "id": bot.id.to_string(),
         "name": bot.name,
+        "token": bot.bot_token,
         "ready": state.sessions.is_ready(bot.id),
         "redirect_uris": bot.redirect_uris,
         "sessions": sessions.collect::<Vec<_>>(),

@@ -62,7 +62,9 @@ async fn people_act_over_json() {
     let seek = json!({ "user": "ben", "command": "seek", "option": "fruit", "partial": "b" });
     let (_, choices) = post(&sim, &path("autocomplete"), seek).await;
     assert_eq!(choices, json!([{ "name": "banana", "value": "banana" }]));
-    assert_eq!(get(&sim, "/sim/state").await["bots"][0]["ready"], true);
+    let shown = get(&sim, "/sim/state").await["bots"][0].clone();
+    assert_eq!(shown["ready"], true);
+    assert_eq!(shown["token"], sim.application().bot_token);
     let commands = get(&sim, "/sim/commands?bot=Yuri").await;
     assert!(named(&commands, "hello").is_some());
     let events = get(&sim, "/sim/events").await;

@@ -29,7 +29,7 @@ use super::describe::{describe_rights, discriminator, roles};
 use super::directory::from_discord;
 use crate::discord::guild_data::Member;
 use crate::discord::user_tag;
-use crate::domain::player::Asker;
+use crate::domain::player::{Asker, Who};
 use crate::domain::settings::Language;
 use crate::error::Error;
 use crate::ids::{GuildId, UserId};
@@ -84,7 +84,7 @@ fn identify(guild: Option<GuildId>, user: &User, member: Option<Member>) -> Resu
     Ok(Asker {
         guild: guild.ok_or(Error::NOT_A_MEMBER)?,
         user: UserId::try_from(user.id.get()).map_err(|_| Error::NOT_A_MEMBER)?,
-        member,
+        who: Who::Member(member),
     })
 }
 

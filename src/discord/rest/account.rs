@@ -1,16 +1,16 @@
 //! A bot's token and the limits that Discord keeps for it. Called by `rest::call`.
 
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
 use super::Urgency;
 use super::answer::{Answer, Failure, Scope, Verdict};
 use super::buckets::{Admission, Buckets, Key, Outcome};
+use super::budget::{Budget, Level};
 use super::pace::Pace;
 use super::route::Route;
 use crate::clock::Clock;
@@ -24,6 +24,9 @@ const BACKGROUND_PER_SECOND: u32 = 30;
 /// So many at once.
 const BURST: u32 = 5;
 
+/// Requests of a guest that Discord may refuse in ten minutes before no more are sent.
+const GUEST_REFUSALS_MAX: u32 = 50;
+
 /// What is said of a token that Discord does not take.
 pub(super) const REFUSED: Error = Error::Upstream("discord refuses the bot's token", None);
 
@@ -31,8 +34,11 @@ pub(super) const REFUSED: Error = Error::Upstream("discord refuses the bot's tok
 #[derive(Debug)]
 pub struct Account {
     token: Secret,
+    /// Those of a bot that somebody else has brought along: its faults are not the operator's to
+    /// hear of, and are counted apart.
+    refusals: Option<Arc<Refusals>>,
     /// Discord has refused the token: it is not shown again, which would end in a ban.
-    is_refused: AtomicBool,
+    is_refused: watch::Sender<bool>,
     limits: Mutex<Limits>,
     /// A request has ended.
     ended: Notify,
@@ -47,6 +53,23 @@ struct Limits {
     buckets: Buckets,
     background: Pace,
     all: Pace,
+}
+
+/// What Discord has refused to a bot that somebody has brought along. It outlives the session: who
+/// comes again goes on where the last session ended.
+#[derive(Debug)]
+pub struct Refusals(Mutex<Budget>);
+
+impl Default for Refusals {
+    fn default() -> Self {
+        Self(Mutex::new(Budget::new(GUEST_REFUSALS_MAX)))
+    }
+}
+
+impl Refusals {
+    fn budget(&self) -> MutexGuard<'_, Budget> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Whether the token is good. Until it is known one request finds out, and if it is not there was
@@ -75,11 +98,21 @@ pub(super) struct Permit<'a> {
 }
 
 impl Account {
-    /// A bot of which nothing is known yet but its token.
+    /// The configured bot, of which nothing is known yet but its token.
     pub fn new(token: Secret) -> Self {
+        Self::with(token, None)
+    }
+
+    /// A bot that somebody has brought along, and what Discord has refused to it so far.
+    pub fn of_guest(token: Secret, refusals: Arc<Refusals>) -> Self {
+        Self::with(token, Some(refusals))
+    }
+
+    fn with(token: Secret, refusals: Option<Arc<Refusals>>) -> Self {
         Self {
             token,
-            is_refused: AtomicBool::new(false),
+            refusals,
+            is_refused: watch::Sender::new(false),
             limits: Mutex::new(Limits {
                 trial: Trial::Due,
                 paused_until: Duration::ZERO,
@@ -94,18 +127,31 @@ impl Account {
 
     /// Whether Discord has refused the token.
     pub fn is_refused(&self) -> bool {
-        self.is_refused.load(Ordering::Relaxed)
+        *self.is_refused.borrow()
+    }
+
+    /// Waits until Discord has refused the token. Cancel safe.
+    pub async fn refused(&self) {
+        let mut refusal = self.is_refused.subscribe();
+        // The sender lives as long as this.
+        let _is_refused = refusal.wait_for(|is_refused| *is_refused).await;
     }
 
     /// Discord has refused the token, here or at the gateway: it is not shown again.
     pub fn refuse(&self) {
-        if !self.is_refused.swap(true, Ordering::Relaxed) {
+        let is_news = !self.is_refused.send_replace(true);
+        if is_news && !self.is_guest() {
             tracing::error!("discord refuses the bot's token; it is not asked anything more");
         }
     }
 
-    pub(super) fn token(&self) -> &Secret {
+    /// The token, for those who show it to Discord.
+    pub fn token(&self) -> &Secret {
         &self.token
+    }
+
+    pub(super) fn is_guest(&self) -> bool {
+        self.refusals.is_some()
     }
 
     /// Waits until a request may be sent.
@@ -130,6 +176,7 @@ impl Account {
             if self.is_refused() {
                 return Err(REFUSED);
             }
+            self.check_refusals(clock)?;
             match self.look(route, clock) {
                 Ok(permit) => break permit,
                 Err(Some(until)) => {
@@ -149,6 +196,19 @@ impl Account {
             return Err(REFUSED);
         }
         Ok(permit)
+    }
+
+    /// Passes unless Discord has refused a guest too much: the address they share would be banned.
+    fn check_refusals(&self, clock: &Clock) -> Result<(), Error> {
+        let now = clock.monotonic();
+        let Some(refusals) = &self.refusals else {
+            return Ok(());
+        };
+        let mut refusals = refusals.budget();
+        if refusals.level(now) == Level::Spent {
+            return Err(Error::UpstreamPaused(refusals.wait(now, Level::Spent)));
+        }
+        Ok(())
     }
 
     /// A permit, or when to come back; `None` is when another request has ended.
@@ -217,6 +277,11 @@ impl Patience {
 }
 
 impl Permit<'_> {
+    /// Whether it is for a bot that somebody has brought along.
+    pub(super) fn is_guest(&self) -> bool {
+        self.account.is_guest()
+    }
+
     /// What the answer says of the limits; the request was sent at `sent_at`.
     pub(super) fn answered(&mut self, answer: &Answer, verdict: Verdict, sent_at: Duration) {
         let mut wait = None;
@@ -230,6 +295,12 @@ impl Permit<'_> {
             Verdict::Unauthorized => self.account.refuse(),
             Verdict::Heard => self.is_token_good = true,
             Verdict::Blocked(_) | Verdict::OutOfOrder => {}
+        }
+        if answer.is_invalid() {
+            let now = self.clock.monotonic();
+            if let Some(refusals) = &self.account.refusals {
+                refusals.budget().count(now);
+            }
         }
         self.outcome = Some(Outcome {
             sent_at,

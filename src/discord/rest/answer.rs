@@ -233,7 +233,7 @@ pub(in crate::discord) fn refusal(answer: &Answer) -> Error {
 /// The same of a status.
 pub(in crate::discord) fn refused(status: StatusCode) -> Error {
     let cause = format!("discord answered {status}").into();
-    Error::Upstream("discord refused the request", Some(cause))
+    Error::Upstream(Error::REFUSED, Some(cause))
 }
 
 /// Why no answer has begun.

@@ -29,6 +29,9 @@ const TRY_TIME_MAX: Duration = Duration::from_secs(5);
 const TRIES_MAX: u32 = 3;
 /// The longest pause before the second try; twice as long before the third.
 const PAUSE_MAX: Duration = Duration::from_millis(500);
+/// Of the invalid requests this part is left to guests: with all of it used the configured bot still
+/// asks whatever it wants.
+const GUESTS_SHARE: u32 = 5;
 /// How often Discord may ask one call to wait.
 const LIMITS_MAX: u32 = 3;
 
@@ -46,6 +49,8 @@ pub struct Rest {
 #[derive(Debug)]
 struct Health {
     budget: Budget,
+    /// The part of it that guests may use, all together.
+    guests: Budget,
     breaker: Breaker,
 }
 
@@ -71,6 +76,7 @@ impl Rest {
             clock,
             health: Mutex::new(Health {
                 budget: Budget::new(config.invalid_requests_max),
+                guests: Budget::new((config.invalid_requests_max / GUESTS_SHARE).max(1)),
                 breaker: Breaker::default(),
             }),
         })
@@ -105,8 +111,13 @@ impl Rest {
         Box::pin(self.run(Some((account, &route)), &request, manner)).await
     }
 
-    /// Makes a request that brings a credential of its own.
-    pub(super) async fn call(&self, request: RequestBuilder) -> Result<Answer, Error> {
+    /// Makes a request that brings a credential of its own; a `GET` is made again when Discord
+    /// fails.
+    ///
+    /// # Errors
+    /// 429 and 503 when Discord limits us or is left alone, 502 and 504 for its failures. Other
+    /// refusals, 401 among them, are answers.
+    pub(in crate::discord) async fn call(&self, request: RequestBuilder) -> Result<Answer, Error> {
         let request = request.build();
         let request = request.map_err(|error| Error::internal(error.without_url()))?;
         let manner = if request.method() == Method::GET {
@@ -138,7 +149,8 @@ impl Rest {
                     }
                 }
             };
-            let started = match self.start(manner.urgency) {
+            let is_guest = line.is_some_and(|(account, _)| account.is_guest());
+            let started = match self.start(manner.urgency, is_guest) {
                 Ok(started) => started,
                 // What has just gone wrong says more.
                 Err(error) => return Err(failed.unwrap_or(error)),
@@ -203,7 +215,8 @@ impl Rest {
         };
         let verdict = answer.verdict();
         started.end(verdict != Verdict::OutOfOrder);
-        self.learn(&answer, verdict);
+        let is_guest = permit.as_ref().is_some_and(Permit::is_guest);
+        self.learn(&answer, verdict, is_guest);
         if let Some(mut permit) = permit {
             permit.answered(&answer, verdict, sent_at);
         }
@@ -214,9 +227,13 @@ impl Rest {
     ///
     /// # Errors
     /// 503 with the time after which to come back.
-    fn start(&self, urgency: Urgency) -> Result<Started<'_>, Error> {
+    fn start(&self, urgency: Urgency, is_guest: bool) -> Result<Started<'_>, Error> {
         let now = self.clock.monotonic();
         let mut health = self.health();
+        if is_guest && health.guests.level(now) == Level::Spent {
+            let wait = health.guests.wait(now, Level::Spent);
+            return Err(Error::UpstreamPaused(wait));
+        }
         let bound = match urgency {
             Urgency::Interactive => Level::Spent,
             Urgency::Background => Level::Scarce,
@@ -231,13 +248,16 @@ impl Rest {
         })
     }
 
-    fn learn(&self, answer: &Answer, verdict: Verdict) {
+    fn learn(&self, answer: &Answer, verdict: Verdict, is_guest: bool) {
         let now = self.clock.monotonic();
         let mut health = self.health();
         if let Verdict::Blocked(wait) = verdict {
             health.breaker.open(now + wait);
         }
         let reached = answer.is_invalid().then(|| health.budget.count(now));
+        if is_guest && answer.is_invalid() {
+            health.guests.count(now);
+        }
         drop(health);
         match verdict {
             Verdict::Blocked(wait) => {

@@ -14,11 +14,11 @@ mod call;
 mod pace;
 mod route;
 
-pub use account::Account;
+pub use account::{Account, Refusals};
 pub(super) use answer::{Answer, nonsense, read, refusal, refused, unreached};
 pub use call::Rest;
 
-use reqwest::{Method, RequestBuilder};
+use reqwest::Method;
 use serde::Serialize;
 
 use super::Discord;
@@ -107,15 +107,5 @@ impl Discord {
         self.rest
             .call_as(&self.account, path, request, manner)
             .await
-    }
-
-    /// Sends a request that brings a credential of its own; a `GET` is tried again when Discord
-    /// fails.
-    ///
-    /// # Errors
-    /// 429 and 503 when Discord limits us or is left alone, 502 and 504 for its failures. Other
-    /// refusals, 401 among them, are answers.
-    pub(super) async fn send(&self, request: RequestBuilder) -> Result<Answer, Error> {
-        self.rest.call(request).await
     }
 }

@@ -15,6 +15,7 @@ use tokio::sync::Mutex;
 use crate::db::guild_commands::{self, Row};
 use crate::db::guild_registrations;
 use crate::db::{AnyConnection, Db, QueryResult};
+use crate::domain::events::{Event, Events, GuildEvent, Part};
 use crate::domain::library::{self, Library};
 use crate::error::Error;
 use crate::ids::GuildId;
@@ -82,6 +83,7 @@ pub struct Commands {
     /// What the bot's own commands are called.
     built_in: HashSet<String>,
     registrar: Arc<dyn Registrar>,
+    events: Arc<Events>,
     known: Cache<GuildId, Arc<Vec<Command>>>,
     /// Held from reading or writing rows to remembering them, so that older ones are not
     /// remembered last.
@@ -89,13 +91,14 @@ pub struct Commands {
 }
 
 impl Commands {
-    /// Commands kept in a database; `built_in` is what the bot's own are called, and `registrar`
-    /// is told of what changes.
+    /// Commands kept in a database; `built_in` is what the bot's own are called. `registrar` is told
+    /// of what changes, and so is who listens on `events`.
     pub fn new(
         db: Db,
         library: Arc<Library>,
         built_in: HashSet<String>,
         registrar: Arc<dyn Registrar>,
+        events: Arc<Events>,
     ) -> Self {
         let known = Cache::builder()
             .max_capacity(REMEMBERED_MAX_BYTES)
@@ -105,6 +108,7 @@ impl Commands {
             library,
             built_in,
             registrar,
+            events,
             known: known.build(),
             remembering: Mutex::default(),
         }
@@ -245,7 +249,7 @@ impl Commands {
         });
         let rows = write.await??;
         self.remember(guild, rows).await;
-        self.registrar.changed(guild);
+        self.tell(guild);
         Ok(())
     }
 
@@ -311,11 +315,17 @@ impl Commands {
         });
         let (id, rows) = write.await??;
         let commands = self.remember(guild, rows).await;
-        self.registrar.changed(guild);
+        self.tell(guild);
         let written = commands.iter().find(|command| command.id == id);
         written
             .cloned()
             .ok_or_else(|| Error::internal("a command that was written is not there"))
+    }
+
+    fn tell(&self, guild: GuildId) {
+        self.registrar.changed(guild);
+        let old = GuildEvent::Invalidated(Part::Commands);
+        self.events.publish(Event::Guild(guild, old));
     }
 
     fn read_name(&self, text: &str) -> Result<String, Error> {

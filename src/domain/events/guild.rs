@@ -3,8 +3,24 @@
 use std::sync::Arc;
 
 use crate::discord::guild_data::{Channel, GuildMember, GuildRole};
-use crate::domain::guild_data::Part;
 use crate::ids::{RoleId, UserId};
+
+/// A part of what is known of a guild.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Its channels.
+    Channels,
+    /// Its roles.
+    Roles,
+    /// Its members.
+    Members,
+    /// The guild itself.
+    Guild,
+    /// Its own commands: rows of ours.
+    Commands,
+    /// What it has chosen for its player and the bot: the same.
+    Settings,
+}
 
 /// Something that has changed in a guild.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -21,7 +21,7 @@ use crate::domain::settings::Volume;
 use crate::ids::{ChannelId, GuildId, UserId};
 pub use audience::{Audience, Scope};
 pub use feed::{End, Feed, Feeds, News};
-pub use guild::GuildEvent;
+pub use guild::{GuildEvent, Part};
 
 /// Events that are kept for those who come back, and the most that a listener may be behind.
 const KEPT_MAX: usize = 1024;
@@ -163,6 +163,7 @@ pub struct Missed;
 pub struct Events {
     start: u64,
     kept: Mutex<Kept>,
+    kept_max: usize,
     live: broadcast::Sender<Arc<Published>>,
     /// Beside the others: a flood of messages must cost nobody else an event, kept or live. They
     /// have no places of their own and are not kept; the table is.
@@ -178,10 +179,20 @@ struct Kept {
 impl Events {
     /// A bus on which nothing has happened yet; `log` is what is logged.
     pub fn new(clock: &Clock, log: broadcast::Sender<Arc<LogEntry>>) -> Self {
+        Self::keeping(KEPT_MAX, clock, log)
+    }
+
+    /// A bus that has no listeners: for the player of a bot that is nobody else's affair. Seed 001.
+    pub fn unheard(clock: &Clock) -> Self {
+        Self::keeping(1, clock, broadcast::Sender::new(1))
+    }
+
+    fn keeping(kept_max: usize, clock: &Clock, log: broadcast::Sender<Arc<LogEntry>>) -> Self {
         Self {
             start: u64::try_from(clock.now_ms()).unwrap_or_default(),
             kept: Mutex::default(),
-            live: broadcast::Sender::new(KEPT_MAX),
+            kept_max,
+            live: broadcast::Sender::new(kept_max),
             log,
         }
     }
@@ -195,7 +206,7 @@ impl Events {
             number: kept.last,
         };
         let published = Arc::new(Published { mark, event });
-        if kept.events.len() >= KEPT_MAX {
+        if kept.events.len() >= self.kept_max {
             kept.events.pop_front();
         }
         kept.events.push_back(Arc::clone(&published));

@@ -4,6 +4,7 @@
 
 mod cache;
 mod endpoints;
+mod own;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,14 +12,15 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::discord::Discord;
 use crate::discord::guild_data::{Channel, GuildInfo, GuildMember, GuildRole};
-use crate::domain::events::{Event, Events, GuildEvent};
+use crate::domain::events::{Event, Events, GuildEvent, Part};
 use crate::domain::guilds::{
     Gateway, Guild, GuildDetails, Guilds, Role, SEND_MESSAGES, VIEW_CHANNEL,
 };
 use crate::error::Error;
 use crate::ids::{ChannelId, GuildId, RoleId, UserId};
-use cache::{CHANNELS_LIFETIME, GuildCache, Home, MEMBERS_LIFETIME};
-pub use cache::{MemberPage, Part};
+use cache::{CHANNELS_LIFETIME, Home, MEMBERS_LIFETIME};
+pub use cache::{GuildCache, MemberPage};
+pub use own::OwnView;
 
 /// Most characters of a message. Discord's limit.
 const MESSAGE_MAX_CHARS: usize = 2_000;
@@ -44,11 +46,22 @@ pub struct Members {
     pub is_partial: bool,
 }
 
+/// Who is told of what changes in a bot's guilds. `bot` calls.
+pub trait Watcher: Send + Sync {
+    /// Something has changed at Discord: what is known of it is not believed any more, and then
+    /// everybody is told who may know. Of members nobody is told without the intent, when Discord
+    /// tells of the bot alone.
+    fn changed(&self, guild: GuildId, event: GuildEvent);
+    /// A session with Discord has begun, of a bot in these guilds. Changes may have been missed:
+    /// nothing is believed any more.
+    fn began(&self, guilds: &[GuildId]);
+}
+
 /// Guilds as dashboards see them.
 pub struct GuildData {
     guilds: Arc<Guilds>,
     discord: Option<Arc<Discord>>,
-    cache: GuildCache,
+    cache: Arc<GuildCache>,
     /// Whether Discord lists the members for us.
     has_members_intent: bool,
     events: Arc<Events>,
@@ -83,6 +96,7 @@ impl GuildData {
     pub fn new(
         guilds: Arc<Guilds>,
         discord: Option<Arc<Discord>>,
+        cache: Arc<GuildCache>,
         has_members_intent: bool,
         events: Arc<Events>,
         clock: Clock,
@@ -90,7 +104,7 @@ impl GuildData {
         Self {
             guilds,
             discord,
-            cache: GuildCache::new(&clock),
+            cache,
             has_members_intent,
             events,
             clock,
@@ -219,12 +233,8 @@ impl GuildData {
         self.discord()?.send_message(channel, content).await
     }
 
-    /// Something has changed at Discord: what is known of it is not believed any more, and then
-    /// everybody is told who may know. Of members nobody is told without the intent, when Discord
-    /// tells of the bot alone.
-    pub fn changed(&self, guild: GuildId, event: GuildEvent) {
-        let part = event.part();
-        match &event {
+    fn believe_no_more(&self, guild: GuildId, event: &GuildEvent) {
+        match event {
             GuildEvent::MemberAdded(member) | GuildEvent::MemberUpdated(member) => {
                 self.guilds.forget_member(guild, member.account.id);
             }
@@ -232,23 +242,8 @@ impl GuildData {
             _ => {}
         }
         if let Ok(home) = self.home(guild) {
-            self.cache.forget(home, part);
+            self.cache.forget(home, event.part());
         }
-        if part == Part::Members && !self.has_members_intent {
-            return;
-        }
-        let is_news = !matches!(event, GuildEvent::Invalidated(_));
-        self.events.publish(Event::Guild(guild, event));
-        if is_news {
-            let old = GuildEvent::Invalidated(part);
-            self.events.publish(Event::Guild(guild, old));
-        }
-    }
-
-    /// Changes may have been missed: nothing is believed any more.
-    pub fn forget_all(&self) {
-        self.guilds.forget_members();
-        self.cache.forget_all();
     }
 
     async fn view(&self, guild: GuildId, user: UserId) -> Result<View, Error> {
@@ -299,6 +294,34 @@ impl GuildData {
 
     fn discord(&self) -> Result<&Discord, Error> {
         self.discord.as_deref().ok_or(NOT_CONNECTED)
+    }
+}
+
+impl Watcher for GuildData {
+    fn changed(&self, guild: GuildId, event: GuildEvent) {
+        let part = event.part();
+        self.believe_no_more(guild, &event);
+        if part == Part::Members && !self.has_members_intent {
+            return;
+        }
+        let is_news = !matches!(event, GuildEvent::Invalidated(_));
+        self.events.publish(Event::Guild(guild, event));
+        if is_news {
+            let old = GuildEvent::Invalidated(part);
+            self.events.publish(Event::Guild(guild, old));
+        }
+    }
+
+    fn began(&self, guilds: &[GuildId]) {
+        self.guilds.forget_members();
+        if let Ok(bot) = self.bot() {
+            self.cache.forget_own(bot);
+        }
+        for guild in guilds {
+            if let Ok(home) = self.home(*guild) {
+                self.cache.forget_all(home);
+            }
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::discord::guild_data::{Channel, GuildMember, Member};
 use crate::discord::rest::Urgency;
 use crate::domain::recent::Recent;
 use crate::error::Error;
-use crate::ids::{GuildId, UserId};
+use crate::ids::{ChannelId, GuildId, UserId};
 pub use gateway::{
     BotUser, Gateway, Guild, GuildDetails, KnownMembers, MissingRight, Offline, Outage, Role,
     VoiceSeat,
@@ -25,6 +25,8 @@ pub use rights::{READ_MESSAGE_HISTORY, SEND_MESSAGES, VIEW_CHANNEL};
 const MEMBER_LIFETIME: Duration = Duration::from_mins(1);
 /// Most memberships remembered at once.
 const MEMBERS_MAX: u64 = 50_000;
+/// Kinds of channels with voices in them: voice, stage.
+const VOICE_KINDS: [u8; 2] = [2, 13];
 const NO_DISCORD: Error = Error::Unavailable("no Discord application is configured");
 
 /// Memberships, checked against the bot's own guilds first, so that probing random ids costs
@@ -113,12 +115,17 @@ impl Guilds {
         self.members.forget_all();
     }
 
-    /// The member as Discord has it now: what every change in a guild is checked against.
+    /// The member as Discord has it now: what every change in a guild is checked against. With the
+    /// Guild Members intent that is what the gateway has told, a second ago at most; else Discord is
+    /// asked. Contract 2.
     ///
     /// # Errors
     /// As [`check_member`](Self::check_member).
     pub async fn get_member(&self, guild: GuildId, user: UserId) -> Result<Member, Error> {
         self.check_bot(guild)?;
+        if let Some(member) = self.gateway.member(guild, user) {
+            return Ok(member.rights);
+        }
         let load = self.read_member(guild, user, Urgency::Interactive);
         let member = self.members.renew((guild, user), (), load).await?;
         member
@@ -218,7 +225,11 @@ impl Guilds {
             .collect())
     }
 
-    fn check_bot(&self, guild: GuildId) -> Result<(), Error> {
+    /// Passes when the bot is in `guild`.
+    ///
+    /// # Errors
+    /// [`Error::NOT_A_MEMBER`]; [`Error::Unavailable`] while the bot has not connected yet.
+    pub fn check_bot(&self, guild: GuildId) -> Result<(), Error> {
         if self.gateway.guild(guild).is_some() {
             return Ok(());
         }
@@ -228,6 +239,25 @@ impl Guilds {
             ));
         }
         Err(Error::NOT_A_MEMBER)
+    }
+
+    /// Passes when there is such a voice channel and the bot sees it: it can be sent there. Whether
+    /// it may speak there is another matter.
+    ///
+    /// # Errors
+    /// [`Error::NO_CHANNEL`]; as [`get_details`](Self::get_details).
+    pub fn check_own_voice_channel(&self, guild: GuildId, channel: ChannelId) -> Result<(), Error> {
+        let details = self.get_details(guild)?;
+        let found = self.gateway.channel(guild, channel);
+        let found = found.filter(|channel| VOICE_KINDS.contains(&channel.kind));
+        let own = self.gateway.bot().and_then(|bot| {
+            let member = self.gateway.member(guild, bot.id)?;
+            Some((bot.id, member.rights.roles))
+        });
+        match found.zip(own) {
+            Some((channel, (bot, roles))) if details.can_see(&channel, bot, &roles) => Ok(()),
+            _ => Err(Error::NO_CHANNEL),
+        }
     }
 
     async fn check_last_login(&self, guild: GuildId, user: UserId) -> Result<(), Error> {

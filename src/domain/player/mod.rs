@@ -2,6 +2,7 @@
 //! and the only writer of the play log. Each guild's player is an [`actor`] of its own.
 
 mod actor;
+mod asker;
 mod elsewhere;
 mod handle;
 mod link;
@@ -20,34 +21,23 @@ use tokio::time::timeout;
 
 use crate::audio::{Prepared, Transcoder};
 use crate::clock::Clock;
-use crate::discord::guild_data::Member;
 use crate::domain::changes::Changes;
-use crate::domain::events::{Event, Events, PlayerEvent};
-use crate::domain::guilds::{Guilds, MissingRight};
+use crate::domain::events::{Event, Events, GuildEvent, Part, PlayerEvent};
+use crate::domain::guilds::Guilds;
 use crate::domain::labels::Labels;
 use crate::domain::library::{Library, Sound};
 use crate::domain::play_log::PlayLog;
 use crate::domain::settings::{GuildSettings, Settings, Volume};
 use crate::domain::voice::Voice;
 use crate::error::Error;
-use crate::ids::{ChannelId, GuildId, UserId};
+use crate::ids::{ChannelId, GuildId};
+pub use asker::{Asker, Who};
 use handle::Handle;
 use order::{Command, Order, Outcome, Parts};
 pub use view::{NowPlaying, PlayerState, Queued, State};
 
 /// How long an answer waits for its row. The row is written all the same. Contract 5.
 const COMMIT_WAIT: Duration = Duration::from_secs(2);
-
-/// Who asks the player for something.
-#[derive(Debug, Clone)]
-pub struct Asker {
-    /// The guild it is about.
-    pub guild: GuildId,
-    /// The member.
-    pub user: UserId,
-    /// The member as Discord described it in this very request; read from Discord where `None`.
-    pub member: Option<Member>,
-}
 
 /// A play that has begun or waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -223,23 +213,6 @@ impl Player {
         })
     }
 
-    /// Passes for those who may play in the guild, wherever they are.
-    ///
-    /// # Errors
-    /// 403 where the asker is no member, is timed out, or may not play.
-    pub async fn check_may_play(&self, asker: &Asker) -> Result<(), Error> {
-        self.check(asker).await.map(drop)
-    }
-
-    /// Passes for members who may ask the bot for something that is not heard.
-    ///
-    /// # Errors
-    /// 403 where the asker is no member, is timed out, or has a blocked role.
-    pub async fn check_not_blocked(&self, asker: &Asker) -> Result<(), Error> {
-        let (settings, member) = self.check_member(asker).await?;
-        settings.check_not_blocked(&member.roles)
-    }
-
     /// Goes into the asker's voice channel without playing anything.
     ///
     /// # Errors
@@ -283,7 +256,7 @@ impl Player {
     /// 403 as for [`play`](Self::play); the database's. Nothing has changed then.
     pub async fn set_volume(&self, asker: &Asker, volume: Volume) -> Result<PlayerState, Error> {
         self.check(asker).await?;
-        self.voice_channel(asker)?;
+        self.check_in_voice(asker)?;
         self.change_settings(asker.guild, move |settings| settings.volume = volume)
             .await?;
         self.state(asker.guild).await
@@ -299,11 +272,15 @@ impl Player {
         guild: GuildId,
         change: impl FnOnce(&mut GuildSettings) + Send + 'static,
     ) -> Result<Arc<GuildSettings>, Error> {
-        let before = self.settings.get(guild).await?.volume;
+        let before = self.settings.get(guild).await?;
         let settings = self.settings.update(guild, change).await?;
-        if settings.volume != before {
+        if settings.volume != before.volume {
             let event = PlayerEvent::Volume(settings.volume);
             self.parts.events.publish(Event::Player(guild, event));
+        }
+        if !settings.differs_in_volume_alone(&before) {
+            let event = GuildEvent::Invalidated(Part::Settings);
+            self.parts.events.publish(Event::Guild(guild, event));
         }
         if let Some(actor) = self.find_actor(guild) {
             let _has_ended = actor
@@ -387,15 +364,7 @@ impl Player {
         // The player itself may be about to follow them.
         let settings = self.settings.get(guild).await?;
         let Some(actor) = self.find_actor(guild) else {
-            return Ok(PlayerState {
-                channel,
-                state: channel.map_or(State::Idle, |_| State::Ready),
-                reason: None,
-                playing: Vec::new(),
-                queue: Vec::new(),
-                volume: settings.volume,
-                mode: settings.mode,
-            });
+            return Ok(PlayerState::untouched(channel, &settings));
         };
         let view = actor.view.borrow().clone();
         let (state, reason) = view.seen_in(channel);
@@ -416,54 +385,9 @@ impl Player {
         command: impl FnOnce(tokio::sync::oneshot::Sender<Result<(), Error>>) -> Command,
     ) -> Result<PlayerState, Error> {
         let settings = self.check(asker).await?;
-        self.voice_channel(asker)?;
+        self.check_in_voice(asker)?;
         self.actor(asker.guild, settings).ask(command).await?;
         self.state(asker.guild).await
-    }
-
-    async fn check_play(&self, asker: &Asker) -> Result<(Arc<GuildSettings>, ChannelId), Error> {
-        let settings = self.check(asker).await?;
-        Ok((settings, self.voice_channel(asker)?))
-    }
-
-    async fn check(&self, asker: &Asker) -> Result<Arc<GuildSettings>, Error> {
-        let (settings, member) = self.check_member(asker).await?;
-        settings.check_dj(&member.roles)?;
-        Ok(settings)
-    }
-
-    async fn check_member(&self, asker: &Asker) -> Result<(Arc<GuildSettings>, Member), Error> {
-        let guilds = &self.parts.guilds;
-        let member = match &asker.member {
-            Some(member) => member.clone(),
-            None => guilds.get_member(asker.guild, asker.user).await?,
-        };
-        if member
-            .timed_out_until_ms
-            .is_some_and(|until| until > self.parts.clock.now_ms())
-        {
-            return Err(Error::Forbidden("you are timed out in this guild"));
-        }
-        Ok((self.settings.get(asker.guild).await?, member))
-    }
-
-    fn voice_channel(&self, asker: &Asker) -> Result<ChannelId, Error> {
-        self.parts
-            .guilds
-            .gateway()
-            .voice_channel(asker.guild, asker.user)
-            .ok_or(Error::NOT_IN_VOICE)
-    }
-
-    fn check_bot_rights(&self, guild: GuildId, channel: ChannelId) -> Result<(), Error> {
-        self.parts.guilds.gateway().may_speak(guild, channel).map_err(|missing| match missing {
-            MissingRight::Connect => Error::Forbidden(
-                "the bot may not join your voice channel, give it the Connect permission there",
-            ),
-            MissingRight::Speak => Error::Forbidden(
-                "the bot may not speak in your voice channel, give it the Speak permission there",
-            ),
-        })
     }
 
     /// The guild's player, started if it has not been before.

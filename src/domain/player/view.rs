@@ -2,7 +2,7 @@
 
 use crate::ids::{ChannelId, UserId};
 
-use crate::domain::settings::{Mode, Volume};
+use crate::domain::settings::{GuildSettings, Mode, Volume};
 
 /// What a guild's player is about. Contract 5.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,4 +98,19 @@ pub struct PlayerState {
     pub volume: Volume,
     /// What a play does to the sounds before it.
     pub mode: Mode,
+}
+
+impl PlayerState {
+    /// That of a player that has not been asked for anything yet, in this channel or in none.
+    pub fn untouched(channel: Option<ChannelId>, settings: &GuildSettings) -> Self {
+        Self {
+            channel,
+            state: channel.map_or(State::Idle, |_| State::Ready),
+            reason: None,
+            playing: Vec::new(),
+            queue: Vec::new(),
+            volume: settings.volume,
+            mode: settings.mode,
+        }
+    }
 }

@@ -16,10 +16,9 @@ use serde::Serialize;
 
 use super::answer::respond;
 use super::guards::{AppState, Caller};
-use super::guild_wire::{ChannelData, MemberData, ProfileData, RoleData};
+use super::guild_wire::{ChannelData, MemberData, MessageData, ProfileData, RoleData};
 use super::openapi::Discords;
 use crate::app::App;
-use crate::discord::endpoints::{Id, Message};
 use crate::discord::guild_data::{Channel, GuildInfo, GuildMember, GuildRole};
 use crate::domain::guilds::VoiceSeat;
 use crate::error::Error;
@@ -86,17 +85,6 @@ struct VoiceStateBody {
     suppress: bool,
 }
 
-#[derive(Serialize)]
-struct MessageBody<'a> {
-    id: Id,
-    channel_id: Id,
-    author: ProfileData,
-    content: &'a str,
-    timestamp: &'a str,
-    edited_timestamp: Option<&'a str>,
-    pinned: bool,
-}
-
 /// An endpoint of the list.
 #[utoipa::path(
     get,
@@ -153,7 +141,7 @@ pub(super) async fn ask(
         }
         Endpoint::Messages(channel, page) => {
             let messages = data.list_messages(channel, user, page).await?;
-            Passed::new(&messages.iter().map(message).collect::<Vec<_>>())
+            Passed::new(&messages.iter().map(MessageData::from).collect::<Vec<_>>())
         }
         Endpoint::VoiceState(guild, wanted) => {
             let seat = data.get_voice_seat(guild, user, wanted).await?;
@@ -196,18 +184,6 @@ fn channels(channels: &[Channel]) -> Vec<ChannelData> {
 
 fn members(members: &[GuildMember]) -> Vec<MemberData> {
     members.iter().map(MemberData::from).collect()
-}
-
-fn message(message: &Message) -> MessageBody<'_> {
-    MessageBody {
-        id: message.id,
-        channel_id: message.channel_id,
-        author: ProfileData::from(&message.author),
-        content: &message.content,
-        timestamp: &message.timestamp,
-        edited_timestamp: message.edited_timestamp.as_deref(),
-        pinned: message.pinned,
-    }
 }
 
 fn voice_state(guild: GuildId, user: UserId, seat: VoiceSeat) -> VoiceStateBody {

@@ -11,7 +11,7 @@ use super::form::{Form, OVERHEAD_BYTES, Parts, drain};
 use crate::app::App;
 use crate::domain::archives::{IncomingArchive, Taken};
 use crate::domain::import::Outcome;
-use crate::domain::player::Asker;
+use crate::domain::player::{Asker, Who};
 use crate::error::Error;
 use crate::http::answer::{List, Page};
 use crate::http::guards::{AppState, Caller};
@@ -99,7 +99,7 @@ async fn check(app: &App, user: UserId, guild: GuildId) -> Result<(), Error> {
     let asker = Asker {
         guild,
         user,
-        member: None,
+        who: Who::Member(None),
     };
     app.player.check_may_play(&asker).await
 }

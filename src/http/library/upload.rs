@@ -12,7 +12,7 @@ use super::{SoundAnswer, answer};
 use crate::app::App;
 use crate::domain::labels::Label;
 use crate::domain::library::Sound;
-use crate::domain::player::Asker;
+use crate::domain::player::{Asker, Who};
 use crate::domain::uploads::{Incoming, Wanted, too_large};
 use crate::error::Error;
 use crate::http::answer::Created;
@@ -104,7 +104,7 @@ async fn receive(
     let asker = Asker {
         guild,
         user,
-        member: None,
+        who: Who::Member(None),
     };
     app.player.check_may_play(&asker).await?;
     let max_bytes = app.config.uploads.max_bytes;

@@ -2,7 +2,7 @@
 //! before it comes.
 
 use crate::app::App;
-use crate::domain::player::Asker;
+use crate::domain::player::{Asker, Who};
 use crate::ids::UserId;
 
 /// Has the bot join the user's voice channel, where the guild wants that. Whatever is in the way
@@ -14,7 +14,7 @@ pub(super) async fn focus(app: &App, user: UserId) {
     let asker = Asker {
         guild,
         user,
-        member: None,
+        who: Who::Member(None),
     };
     if let Err(error) = app.player.expect_play(&asker).await {
         tracing::debug!(?error, "the bot did not join early");

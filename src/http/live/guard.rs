@@ -46,7 +46,7 @@ async fn subscribe(request: &Request<'_>) -> Result<(Subscriber, bool), Error> {
     let (identity, credential, by_cookie) = guards::authenticate(app, request).await?;
     request.local_cache(|| Charged {
         user: Some(identity.user),
-        budget: None,
+        ..Charged::default()
     });
     guards::check_asker(app, request)?;
     let subscriber = Subscriber {

@@ -7,8 +7,8 @@ use crate::clock::rfc3339;
 use crate::db::logs::LogEntry;
 use crate::db::plays::LOCAL;
 use crate::discord::guild_data::Channel;
+use crate::domain::events::Part;
 use crate::domain::events::{Event, GuildEvent, PlayerEvent, Track};
-use crate::domain::guild_data::Part;
 use crate::domain::player::Queued;
 use crate::domain::settings::Volume;
 use crate::http::guild_wire::{ChannelData, MemberData, RoleData};
@@ -201,6 +201,8 @@ fn module(part: Part) -> &'static str {
         Part::Roles => "ROLES",
         Part::Members => "MEMBERS",
         Part::Guild => "GUILD",
+        Part::Commands => "COMMANDS",
+        Part::Settings => "SETTINGS",
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) use schemas::{
 
 use super::{
     admin, auth, botapi, commands, error, fast_trigger, favourites, guild, guild_data, health,
-    library, live, login, media, page as ui, player, plays, roles, sounds, tokens, users,
+    library, live, login, media, page as ui, player, plays, roles, sessions, sounds, tokens, users,
 };
 use crate::error::Error;
 use rules::Rules;
@@ -34,13 +34,14 @@ use rules::Rules;
 #[openapi(
     info(
         title = "Yuri",
-        description = "A Discord sound bot. Failures have one form, `Error`; a method that a path \
-            does not have is 405, and `Allow` names those it has; a path that is not here is 404."
+        description = "A Discord sound bot. Failures have one form, `Error`, and `FlatError` at the \
+            routes of `sessions`; a method that a path does not have is 405, and `Allow` names those it has; a path that is not here is 404."
     ),
     security(("basic" = []), ("token" = [], "userid" = []), ("bearer" = [])),
     tags(
         (name = "login", description = "With Discord, for tokens and sessions."),
         (name = "tokens", description = "The caller's API tokens and sessions."),
+        (name = "sessions", description = "For any bot, by its token: `docs/sessions.md`."),
         (name = "users", description = "The caller."),
         (name = "plays", description = "What was played."),
         (name = "sounds", description = "The library: the operator's sounds and each guild's own."),
@@ -53,7 +54,7 @@ use rules::Rules;
         (name = "server", description = "For supervisors, and about the server itself."),
         (name = "pages", description = "For browsers.")
     ),
-    components(schemas(error::Body)),
+    components(schemas(error::Body, error::FlatBody)),
     modifiers(&Rules),
     paths(
         login::start_token,
@@ -63,6 +64,11 @@ use rules::Rules;
         login::logout,
         auth::exchange_code,
         auth::renew_token,
+        sessions::log_in_bot,
+        sessions::log_out_bot,
+        sessions::list_bot_members,
+        sessions::list_bot_channels,
+        sessions::list_bot_messages,
         users::get_me,
         users::list_my_guilds,
         tokens::create_token,

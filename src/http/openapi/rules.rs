@@ -17,6 +17,12 @@ use utoipa::openapi::{
     RefOr, Response, ResponseBuilder,
 };
 
+use crate::http::error::is_flat;
+
+/// The forms of failures: that of sessions' own routes, and that of all others.
+const FLAT_ERROR: &str = "FlatError";
+const ERROR: &str = "Error";
+
 /// Failures that look alike whatever route has them: status, name in the document, and when.
 const SHARED: [(&str, &str, &str); 11] = [
     (
@@ -116,7 +122,7 @@ impl Modify for Rules {
         add_headers(components);
         for (status, name, when) in SHARED {
             let mut shared = ResponseBuilder::new().description(when).build();
-            describe(&mut shared, status, true);
+            describe(&mut shared, status, true, ERROR);
             let name = name.to_owned();
             components.responses.insert(name, RefOr::T(shared));
         }
@@ -143,12 +149,20 @@ fn complete(path: &str, method: &HttpMethod, operation: &mut Operation) {
         .any(|below| path.starts_with(below))
         && path != "/api/openapi.json";
     let is_open = operation.security.as_ref() == Some(&vec![SecurityRequirement::default()]);
+    let is_of_sessions = is_flat(path);
     let mut statuses = vec!["500"];
     if !is_open {
-        statuses.extend(["401", "403", "429", "503"]);
-        if *method != HttpMethod::Get {
+        statuses.extend(["401", "429", "503"]);
+        // A session has no cookies, and nothing of it is kept on a disk.
+        if !is_of_sessions {
+            statuses.push("403");
+        }
+        if *method != HttpMethod::Get && !is_of_sessions {
             statuses.push("507");
         }
+    }
+    if is_of_sessions && path != "/api/auth/logout" {
+        statuses.extend(["502", "504"]);
     }
     for text in [&mut operation.summary, &mut operation.description] {
         *text = text.as_deref().map(plain);
@@ -172,14 +186,24 @@ fn complete(path: &str, method: &HttpMethod, operation: &mut Operation) {
     let responses = &mut operation.responses.responses;
     for (status, response) in responses.iter_mut() {
         if let RefOr::T(response) = response {
-            describe(response, status, is_charged);
+            let form = if is_of_sessions { FLAT_ERROR } else { ERROR };
+            describe(response, status, is_charged, form);
         }
     }
-    for (status, name, _) in SHARED {
-        if statuses.contains(&status) {
-            let shared = || RefOr::Ref(Ref::from_response_name(name));
-            responses.entry(status.to_owned()).or_insert_with(shared);
+    for (status, name, when) in SHARED {
+        if !statuses.contains(&status) {
+            continue;
         }
+        let described = || {
+            if !is_of_sessions {
+                return RefOr::Ref(Ref::from_response_name(name));
+            }
+            let mut own = ResponseBuilder::new().description(when).build();
+            describe(&mut own, status, is_charged, FLAT_ERROR);
+            RefOr::T(own)
+        };
+        let entry = responses.entry(status.to_owned());
+        entry.or_insert_with(described);
     }
 }
 
@@ -202,8 +226,8 @@ fn drop_null(parameter: &mut RefOr<Parameter>) {
     }
 }
 
-/// Adds the headers that an answer of this status has, and the form of a failure.
-fn describe(response: &mut Response, status: &str, is_charged: bool) {
+/// Adds the headers that an answer of this status has, and the form that a failure has.
+fn describe(response: &mut Response, status: &str, is_charged: bool, form: &str) {
     let mut names = vec!["X-Request-Id"];
     if is_charged {
         let limits = HEADERS.iter().map(|(name, ..)| *name);
@@ -226,7 +250,7 @@ fn describe(response: &mut Response, status: &str, is_charged: bool) {
     }
     let is_failure = matches!(status.as_bytes().first(), Some(b'4' | b'5'));
     if is_failure && response.content.is_empty() {
-        let error = Ref::from_schema_name("Error");
+        let error = Ref::from_schema_name(form);
         let content = ContentBuilder::new().schema(Some(error)).build();
         let kind = "application/json".to_owned();
         response.content.insert(kind, RefOr::T(content));
@@ -359,6 +383,10 @@ fn add_schemes(components: &mut Components) {
         .bearer_format("JWE")
         .description(Some("A token for an hour, from `POST /api/auth/callback`."))
         .build();
+    let session = ApiKeyValue::with_description(
+        "Authorization",
+        "A session's id without a scheme, from `POST /api/auth/login`.",
+    );
     let schemes = [
         ("basic", SecurityScheme::Http(basic)),
         ("bearer", SecurityScheme::Http(bearer)),
@@ -367,6 +395,7 @@ fn add_schemes(components: &mut Components) {
             cookie("token", "The session's token, from `/login`."),
         ),
         ("userid", cookie("userid", "The user's id, from `/login`.")),
+        ("session", SecurityScheme::ApiKey(ApiKey::Header(session))),
     ];
     for (name, scheme) in schemes {
         components.add_security_scheme(name, scheme);

@@ -12,7 +12,7 @@ use yuri::app::{App, Running};
 use yuri::clock::Clock;
 use yuri::config::Config;
 use yuri::db::plays;
-use yuri::domain::player::{Asker, PlayerState};
+use yuri::domain::player::{Asker, PlayerState, Who};
 use yuri::domain::settings::GuildSettings;
 use yuri::ids::{ChannelId, GuildId, UserId};
 use yuri::telemetry::Records;
@@ -243,7 +243,7 @@ impl Stage {
         Asker {
             guild: Self::guild(),
             user: UserId::try_from(user).unwrap(),
-            member: None,
+            who: Who::Member(None),
         }
     }
 

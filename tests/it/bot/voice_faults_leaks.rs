@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use discord_sim::{Guild, User, World};
 use yuri::discord::guild_data::Member;
-use yuri::domain::player::Asker;
+use yuri::domain::player::{Asker, Who};
 use yuri::ids::{GuildId, UserId};
 
 use super::stage::{BOT, PATIENCE, Stage};
@@ -85,10 +85,10 @@ impl Stage {
         let asker = Asker {
             guild: GuildId::try_from(id).unwrap(),
             user: UserId::try_from(id + 2).unwrap(),
-            member: Some(Member {
+            who: Who::Member(Some(Member {
                 timed_out_until_ms: None,
                 roles: Vec::new(),
-            }),
+            })),
         };
         let player = &self.app.player;
         for _ in 0..times {

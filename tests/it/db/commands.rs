@@ -3,8 +3,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use yuri::clock::Clock;
 use yuri::db::{Db, guild_commands};
 use yuri::domain::commands::{Change, Command, Commands, Expected, Response, Text, Unregistered};
+use yuri::domain::events::Events;
 use yuri::domain::library::Library;
 use yuri::error::Error;
 use yuri::ids::GuildId;
@@ -18,7 +20,14 @@ fn guild(id: u64) -> GuildId {
 fn commands(db: &Db) -> Commands {
     let library = Library::open("/nowhere".into());
     let built_in = HashSet::from(["play".to_owned()]);
-    Commands::new(db.clone(), library, built_in, Arc::new(Unregistered))
+    let events = Arc::new(Events::unheard(&Clock::system()));
+    Commands::new(
+        db.clone(),
+        library,
+        built_in,
+        Arc::new(Unregistered),
+        events,
+    )
 }
 
 fn text(content: &str) -> Response {

@@ -209,7 +209,7 @@ async fn invalid_requests_are_rationed_and_then_there_are_none() {
     }
     // The limits of a login's requests are not those of the bot, but the address is the same.
     let login = client
-        .discord
+        .oauth
         .exchange("code", "http://localhost/", "verifier");
     assert!(matches!(login.await, Err(Error::UpstreamPaused(_))));
     server.sim().clear_faults();

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use discord_sim::{Effect, Fault, Point, RequestRecord, Requests, Sim};
 use yuri::clock::Clock;
 use yuri::discord::Discord;
+use yuri::discord::oauth::OAuth;
 use yuri::discord::rest::{Rest, Urgency};
 use yuri::error::Error;
 use yuri::ids::{GuildId, UserId};
@@ -66,6 +67,7 @@ async fn read_log_in_time(server: &Server, token: &Token) -> Answer {
 /// A client of Discord's own, beside the server's; nothing is known to it yet.
 struct Client {
     discord: Discord,
+    oauth: OAuth,
     clock: Clock,
     guild: GuildId,
 }
@@ -82,9 +84,10 @@ impl Client {
     ) -> Self {
         let mut config = server.app.config.discord.clone();
         change(&mut config);
-        let rest = Rest::open(&config, clock.clone()).unwrap();
+        let rest = Arc::new(Rest::open(&config, clock.clone()).unwrap());
         Self {
-            discord: Discord::new(&config, Arc::new(rest)).unwrap(),
+            discord: Discord::new(&config, Arc::clone(&rest)).unwrap(),
+            oauth: OAuth::new(&config, rest).unwrap(),
             clock,
             guild: server.guild(),
         }

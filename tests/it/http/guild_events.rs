@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use discord_sim::{Channel, ChannelKind, Overwrite, OverwriteTarget, Requests, permissions};
+use reqwest::Method;
 use serde_json::json;
 
 use super::guild_members::{LARGE, large};
 use crate::support::stream::{Message, Stream};
-use crate::support::{Server, Setup, Token};
+use crate::support::{Answer, Server, Setup, Token};
 
 async fn listen(server: &Server, token: &Token) -> Stream {
     let path = format!("/events?guild={}", server.guild());
@@ -207,5 +208,42 @@ async fn members_are_told_of_to_managers_after_what_was_known_is_forgotten() {
         .get(&server, &format!("/api/guilds/{LARGE}/roles"))
         .await;
     assert_eq!(gone.error(), "you must be a member of this guild");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_members_change_here_is_told_to_those_who_show_it() {
+    let server = Setup::with_discord().start().await;
+    let guild = server.guild();
+    let ada = server.token(server.user("ada")).await;
+    let ben = server.token(server.user("ben")).await;
+    let mut stream = listen(&server, &ben).await;
+    let of = format!("/api/guilds/{guild}");
+    let commands = format!("{of}/commands");
+    let body = r#"{"command":"hi","response":{"type":"text","content":"hello"}}"#;
+    let made = ada.post(&server, &commands, body).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    assert_eq!(
+        stream.until("config:update").await.data,
+        old(&server, "COMMANDS")
+    );
+    let change = |body: &'static str| {
+        let request = server.request(Method::PATCH, &of);
+        let request = request.header("Content-Type", "application/json");
+        Answer::of(ada.sign(request).body(body))
+    };
+    for (body, module) in [
+        (r#"{"language":"de"}"#, Some("SETTINGS")),
+        (r#"{"language":"de"}"#, None),
+    ] {
+        assert_eq!(change(body).await.status, 200);
+        let told = up_to_now(&server, &mut stream).await;
+        let told: Vec<_> = told.into_iter().map(|message| message.data).collect();
+        let expected: Vec<_> = module
+            .map(|module| old(&server, module))
+            .into_iter()
+            .collect();
+        assert_eq!(told, expected, "{body}: the volume has an event of its own");
+    }
     server.stop().await;
 }

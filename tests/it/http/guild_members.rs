@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use discord_sim::{Application, Guild, Requests, Role, User, World, permissions};
+use reqwest::Method;
 use yuri::ids::UserId;
 
 use super::guild_data::{add_role, asked, give_roles, server, tokens};
@@ -112,6 +113,12 @@ async fn with_the_intent_all_members_are_known_and_changes_count_at_once() {
         asked(&server, "GET", &format!("{}/{}", &path[4..], ben.user)),
         0
     );
+    let change = server.request(Method::PATCH, &format!("/api/guilds/{guild}"));
+    let change = change.header("Content-Type", "application/json");
+    let changed = Answer::of(ada.sign(change).body(r#"{"language":"de"}"#)).await;
+    assert_eq!(changed.status, 200, "{}", changed.body);
+    let of_ada = format!("{}/{}", &path[4..], ada.user);
+    assert_eq!(asked(&server, "GET", &of_ada), 0, "not for a change either");
     // But for the list: without the Presence intent Discord tells at the start of those in voice alone.
     assert_eq!(asked(&server, "GET", &path[4..]), 1);
     assert_eq!(cleo.get(&server, &path).await.status, 403);

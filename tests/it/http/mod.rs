@@ -34,6 +34,7 @@ mod plays;
 mod rights;
 mod roles;
 mod schemathesis;
+mod sessions;
 mod socket;
 mod socketio;
 mod sounds;

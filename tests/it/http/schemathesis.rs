@@ -39,6 +39,10 @@ async fn hold(schemathesis: &Schemathesis) {
         .set("YURI_LIMITS__BURST", "1000000")
         .set("YURI_UPLOADS__PER_HOUR", "100000")
         .set("YURI_ARCHIVES__PER_HOUR", "100000")
+        .set("YURI_SESSIONS__MODE", "open")
+        .set("YURI_SESSIONS__MAX", "10000")
+        .set("YURI_SESSIONS__MAX_PER_BOT", "10000")
+        .set("YURI_SESSIONS__MAX_PER_ADDRESS", "10000")
         .set("YURI_HTTP__TRUSTED_PROXIES", "127.0.0.1");
     for name in ["tone.wav", "tone.ogg"] {
         let file = if name == "tone.ogg" {
@@ -56,6 +60,7 @@ async fn hold(schemathesis: &Schemathesis) {
     let token = server.token(ada).await;
     let guild = server.guild().to_string();
     let channel = text_channel(&server, &token).await;
+    let bot_token = server.sim().application().bot_token;
     let address = format!("http://{}", server.address);
     let sounds = fixtures().display().to_string();
     let variables = [
@@ -63,6 +68,7 @@ async fn hold(schemathesis: &Schemathesis) {
         ("TOKEN", &token.secret),
         ("GUILD", &guild),
         ("CHANNEL", &channel),
+        ("BOT_TOKEN", &bot_token),
     ];
     let held = schemathesis
         .run("document.py", &[&address, &sounds], &variables)

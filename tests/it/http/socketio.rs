@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use discord_sim::{Channel, ChannelKind};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -63,6 +64,16 @@ async fn the_official_client_hears_events_over_every_transport() {
             assert_eq!(heard, json!(["volume_changed", data, last]));
         }
         clients.push(client);
+    }
+    // What changes at Discord comes the same way.
+    let channel = Channel::new(0, "new", ChannelKind::Text);
+    let channel = server.sim().add_channel(server.guild().get(), channel);
+    let channel = channel.unwrap().to_string();
+    for client in &mut clients {
+        let told = client.until("channel_create").await;
+        assert_eq!(told[1]["id"], channel);
+        let told = client.until("config:update").await;
+        assert_eq!(told[1]["module"], "CHANNELS");
     }
     let mut wrong = listen(json!({"auth": {"user_id": "1", "token": "x".repeat(64)}}));
     let refused = wrong.until("connect_error").await;

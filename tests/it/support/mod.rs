@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use discord_sim::{Requests, Settings, Sim, World};
+use discord_sim::{Dave, Requests, Settings, Sim, World};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use rocket::Shutdown;
 use rocket::fairing::AdHoc;
@@ -50,6 +50,7 @@ pub struct Setup {
     settings: Vec<(String, String)>,
     folder: TempDir,
     world: Option<World>,
+    dave: Dave,
 }
 
 /// A started server, with what stands around it.
@@ -88,6 +89,7 @@ impl Setup {
             settings,
             folder,
             world: None,
+            dave: Dave::Offered,
         }
     }
 
@@ -102,6 +104,12 @@ impl Setup {
             world: Some(world),
             ..Self::offline()
         }
+    }
+
+    /// Without end-to-end encryption: it needs a moment after each join, in which nobody is heard.
+    pub fn without_encryption(mut self) -> Self {
+        self.dave = Dave::Off;
+        self
     }
 
     /// Adds a setting, by its variable.
@@ -132,6 +140,7 @@ impl Setup {
             let authority = authority.unwrap_or_else(|| self.folder.path().join("ca.pem"));
             let settings = Settings {
                 world,
+                dave: self.dave,
                 authority_path: Some(authority.clone()),
                 ..Settings::default()
             };

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::events::{LOCAL, write};
 use crate::app::App;
-use crate::domain::player::Asker;
+use crate::domain::player::{Asker, Who};
 use crate::domain::settings::Volume;
 use crate::error::Error;
 use crate::http::live::focus::focus;
@@ -157,7 +157,7 @@ impl Command {
         let asker = Asker {
             guild,
             user,
-            member: None,
+            who: Who::Member(None),
         };
         let player = &app.player;
         match self {

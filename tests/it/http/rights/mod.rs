@@ -2,6 +2,7 @@
 //! rows in [`table`] or stands in its list of routes without a right. A refused call changes nothing.
 
 mod people;
+mod sessions;
 mod table;
 
 use std::collections::BTreeSet;
@@ -84,7 +85,8 @@ async fn check(has_dj_roles: bool, rows: &[Row]) {
 async fn refuse(world: &mut World, row: &Row, who: Who, made: &str) -> Result<(), String> {
     let before = world.look().await;
     let (status, told) = world.send(row, who, made).await;
-    let expected = if who == Who::Nobody { 401 } else { 403 };
+    let is_unknown = who == Who::Nobody || row.right == Right::Session;
+    let expected = if is_unknown { 401 } else { 403 };
     if status != expected {
         return Err(format!("{status} {told}"));
     }

@@ -13,9 +13,9 @@ use yuri::domain::admins::RoleName;
 use yuri::ids::{ChannelId, GuildId, RoleId, UserId};
 
 use super::super::library::bring;
-use super::table::{Content, Row};
+use super::table::{Right, Row};
 use crate::audio::fixture;
-use crate::support::{Answer, SITE, Server, Setup, Token};
+use crate::support::{Answer, Server, Setup, Token};
 
 const NAMED_ADMIN: &str = "500000000000000001";
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -277,23 +277,13 @@ impl World {
 
     /// Makes a call; answers its status, and of a failure the message.
     pub(super) async fn send(&self, row: &Row, who: Who, made: &str) -> (u16, String) {
-        let path = row.path(&self.guild.to_string(), made);
-        let request = self.client.request(row.method(), format!("{SITE}{path}"));
-        let request = match row.content {
-            Content::Nothing => request,
-            Content::Json(body) => request
-                .header("Content-Type", "application/json")
-                .body(body),
-            Content::Form => request
-                .header("Content-Type", "multipart/form-data; boundary=x")
-                .body("--x--\r\n"),
-        };
+        let request = row.request(&self.client, &self.guild.to_string(), made);
+        if who == Who::Nobody || row.right == Right::Session {
+            // Strangers have ten requests a second.
+            self.server.clock.advance(Duration::from_millis(100));
+        }
         let request = match who {
-            Who::Nobody => {
-                // Strangers have ten requests a second.
-                self.server.clock.advance(Duration::from_millis(100));
-                request
-            }
+            Who::Nobody => request,
             _ => self.token(who).sign(request),
         };
         let answer = request.send().await.unwrap();
@@ -308,7 +298,12 @@ impl World {
             headers,
             body,
         };
-        (status.as_u16(), answer.error())
+        let told = match answer.json()["error"].as_str() {
+            // As sessions' own routes say it.
+            Some(told) => told.to_owned(),
+            None => answer.error(),
+        };
+        (status.as_u16(), told)
     }
 
     /// What there is now that a call could change.

@@ -13,11 +13,13 @@
 //! - `.before(..)` makes what the call needs, anew before each: see `people::Before`.
 //!
 //! `row.right` says who passes; all others are refused with 403 (without a credential, 401) and
-//! must not have changed anything.
+//! must not have changed anything. With [`Right::Session`] all callers of `people` are refused with
+//! 401; what a session itself may is in `sessions`.
 
-use reqwest::Method;
+use reqwest::{Client, Method, RequestBuilder};
 
 use super::people::{Before, Who};
+use crate::support::SITE;
 
 /// What somebody needs to get past the check. Contract 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +38,8 @@ pub(super) enum Right {
     Administrator,
     /// Nobody may, whoever it is.
     Nothing,
+    /// A bot's session: all others are nobody there.
+    Session,
 }
 
 impl Right {
@@ -59,7 +63,7 @@ impl Right {
                 matches!(who, Who::Manager | Who::GuildAdministrator | Who::Owner)
             }
             Self::Administrator => matches!(who, Who::NamedAdmin | Who::RoleAdmin),
-            Self::Nothing => false,
+            Self::Nothing | Self::Session => false,
         }
     }
 
@@ -71,7 +75,7 @@ impl Right {
 
 /// What is sent.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Content {
+enum Content {
     Nothing,
     Json(&'static str),
     /// A form without a part.
@@ -81,10 +85,10 @@ pub(super) enum Content {
 /// A call, and who may make it.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
-    pub(super) method: &'static str,
+    method: &'static str,
     route: &'static str,
     path: &'static str,
-    pub(super) content: Content,
+    content: Content,
     pub(super) right: Right,
     /// The status for those who have the right.
     pub(super) passes: u16,
@@ -97,16 +101,28 @@ impl Row {
         (self.method, self.route)
     }
 
-    /// The request's.
-    pub(super) fn method(&self) -> Method {
-        self.method.parse().unwrap()
-    }
-
-    /// The request's path and query.
-    pub(super) fn path(&self, guild: &str, made: &str) -> String {
+    /// The request, without a credential.
+    pub(super) fn request(&self, client: &Client, guild: &str, made: &str) -> RequestBuilder {
         let path = self.path.replace("<guild>", guild).replace("<made>", made);
         assert!(!path.contains('<'), "{self:?} needs `.at(..)`");
-        path
+        let method: Method = self.method.parse().unwrap();
+        let request = client.request(method, format!("{SITE}{path}"));
+        match self.content {
+            Content::Nothing => request,
+            Content::Json(body) => request
+                .header("Content-Type", "application/json")
+                .body(body),
+            Content::Form => request
+                .header("Content-Type", "multipart/form-data; boundary=x")
+                .body("--x--\r\n"),
+        }
+    }
+
+    /// Whether a bot's session may ask for it, too.
+    pub(super) fn is_of_sessions(&self) -> bool {
+        const PLAYER: [&str; 7] = ["play", "stop", "skip", "join", "leave", "volume", "player"];
+        let of_guild = self.route.strip_prefix("/api/guilds/<guild>/");
+        self.right == Right::Session || of_guild.is_some_and(|below| PLAYER.contains(&below))
     }
 
     fn at(self, path: &'static str) -> Self {
@@ -174,6 +190,7 @@ pub(super) fn rows() -> Vec<Row> {
         commands(),
         administration(),
         live(),
+        sessions(),
         favourites(
             "/api/favorites",
             "/api/favorites/<sound>",
@@ -371,5 +388,17 @@ fn live() -> Vec<Row> {
     vec![
         row("GET", "/events", SignedIn, 200),
         row("GET", "/events", Member, 200).at("/events?guild=<guild>"),
+    ]
+}
+
+fn sessions() -> Vec<Row> {
+    use Right::{Administrator, Session};
+    vec![
+        // No bot has this token.
+        row("POST", "/api/auth/login", Administrator, 401).json(r#"{"token":"x"}"#),
+        row("POST", "/api/auth/logout", Session, 200),
+        row("GET", "/api/members", Session, 200).at("/api/members?guildId=<guild>"),
+        row("GET", "/api/channels", Session, 200).at("/api/channels?guildId=<guild>"),
+        row("GET", "/api/messages", Session, 404).at("/api/messages?channelId=7"),
     ]
 }

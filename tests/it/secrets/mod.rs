@@ -1,6 +1,8 @@
 //! No secret stands in the log, at its most talkative: neither on the console nor in the table nor
 //! in what administrators hear.
 
+mod guests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::net::TcpListener;
@@ -60,6 +62,8 @@ impl Program {
             .env("YURI_APP_LOG__LEVEL", "info")
             .env("YURI_ADMINS", sim.user_id("ada").unwrap().to_string())
             .env("YURI_LIMITS__BURST", "100")
+            .env("YURI_SESSIONS__MODE", "open")
+            .env("YURI_HTTP__TRUSTED_PROXIES", "127.0.0.1")
             .env("YURI_AUTH__CALLBACK_URIS", dashboard::CALLBACK)
             .env("YURI_DISCORD__API_URL", sim.api_url())
             .env("YURI_DISCORD__CONNECT_TO", sim.https_addr().to_string())
@@ -96,8 +100,8 @@ impl Program {
         }
     }
 
-    /// Ends it; what it has said on its console and kept in its table.
-    async fn stop(mut self) -> (String, String) {
+    /// Ends it; what it has said on its console and kept in its table, and the database's bytes.
+    async fn stop(mut self) -> (String, String, String) {
         drop(self.child.stdin.take());
         let ended = tokio::task::spawn_blocking(move || self.child.wait().unwrap());
         assert!(ended.await.unwrap().success());
@@ -105,7 +109,16 @@ impl Program {
         let file = self.folder.path().join("data/yuri.sqlite3");
         let db = Db::open(&DatabaseUrl::Sqlite(file)).unwrap();
         let page = db.run(|conn| logs::page(conn, tracing::Level::TRACE, 0, 100_000));
-        (console, format!("{:#?}", page.await.unwrap().entries))
+        let table = format!("{:#?}", page.await.unwrap().entries);
+        drop(db);
+        let mut bytes = String::new();
+        for entry in std::fs::read_dir(self.folder.path().join("data")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                bytes += &String::from_utf8_lossy(&std::fs::read(path).unwrap());
+            }
+        }
+        (console, table, bytes)
     }
 }
 
@@ -362,6 +375,7 @@ impl Story {
 async fn none_is_logged_whatever_happens() {
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings {
+        world: guests::world(),
         authority_path: Some(folder.path().join("ca.pem")),
         ..Settings::default()
     };
@@ -391,8 +405,16 @@ async fn none_is_logged_whatever_happens() {
     story.open_sockets().await;
     story.ask().await;
     story.use_commands().await;
+    let (of_guest, short_hash) = story.bring_a_bot().await;
+    story.secrets.0.extend(of_guest.0.clone());
 
-    let (console, table) = program.stop().await;
+    let (console, table, database) = program.stop().await;
+    // A session is told apart in the log without its id.
+    assert!(console.contains(&short_hash), "{short_hash}: {console}");
+    of_guest.assert_absent("the database", &database);
+    let asked = story.sim.requests().into_iter();
+    let asked: Vec<_> = asked.map(|request| request.path).collect();
+    of_guest.assert_absent("addresses at Discord", &asked.join("\n"));
     let mut heard = Vec::new();
     while let Some(message) = stream.next().await {
         heard.push(format!("{message:?}"));
