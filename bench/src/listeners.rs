@@ -191,8 +191,12 @@ impl Stage {
             sim.add_member(OTHERS + number, guild)?;
             names.push(name);
         }
-        let streams = [("YURI_LIMITS__STREAMS_PER_USER", "1000")];
-        let server = Installation::start(&sim, folder, Command::new(binary), &streams).await?;
+        let settings = [
+            ("YURI_LIMITS__STREAMS_PER_USER", "1000"),
+            // Else Discord is asked before each change, forty times a second.
+            ("YURI_DISCORD__MEMBERS_INTENT", "true"),
+        ];
+        let server = Installation::start(&sim, folder, Command::new(binary), &settings).await?;
         let client = Client::new();
         let mut people = Vec::new();
         for name in names {

@@ -4,6 +4,8 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::Failed;
+
 /// The unit of processor time in `/proc`; 100 a second on every Linux of today.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -43,17 +45,25 @@ pub fn memory(pid: u32) -> Memory {
 }
 
 /// Threads of a process now.
-pub fn threads(pid: u32) -> usize {
+///
+/// # Errors
+/// When there is no such process.
+pub fn threads(pid: u32) -> Result<usize, Failed> {
     count(&format!("/proc/{pid}/task"))
 }
 
 /// Files and sockets that a process has open now.
-pub fn open_files(pid: u32) -> usize {
+///
+/// # Errors
+/// When there is no such process; and for any user but root, as the server hides its memory, and this
+/// with it.
+pub fn open_files(pid: u32) -> Result<usize, Failed> {
     count(&format!("/proc/{pid}/fd"))
 }
 
-fn count(folder: &str) -> usize {
-    fs::read_dir(folder).map_or(0, Iterator::count)
+fn count(folder: &str) -> Result<usize, Failed> {
+    let entries = fs::read_dir(folder).map_err(|error| format!("{folder}: {error}"))?;
+    Ok(entries.count())
 }
 
 /// What a process and all that it has started have used so far, and hold now.

@@ -31,17 +31,17 @@ struct Held {
 }
 
 impl Held {
-    async fn after(cycles: usize, bot: &Running) -> Self {
+    async fn after(cycles: usize, bot: &Running) -> Result<Self, Failed> {
         tokio::time::sleep(COOLING_DOWN).await;
         let (pid, usage) = (bot.pid(), bot.usage());
         let mib = |count| bytes(count) / f64::from(1 << 20);
-        Self {
+        Ok(Self {
             cycles,
-            threads: process::threads(pid),
-            files: process::open_files(pid),
+            threads: process::threads(pid)?,
+            files: process::open_files(pid)?,
             resident_mib: mib(usage.resident),
             anonymous_mib: mib(usage.anonymous),
-        }
+        })
     }
 }
 
@@ -61,12 +61,12 @@ pub(crate) async fn measure(stage: &Stage, plan: &Plan, goals: &mut Goals) -> Re
     };
     eprintln!("cycles: what is there once and for all ...");
     go_round(2).await?;
-    let mut lines = vec![Held::after(0, &bot).await];
+    let mut lines = vec![Held::after(0, &bot).await?];
     let rounds = plan.cycles.div_ceil(rooms.len() * LINES);
     for line in 1..=LINES {
         eprintln!("cycles: {line} of {LINES} ...");
         go_round(rounds).await?;
-        lines.push(Held::after(line * rounds * rooms.len(), &bot).await);
+        lines.push(Held::after(line * rounds * rooms.len(), &bot).await?);
     }
     print(&lines, rooms.len());
     if let [first, .., last] = lines.as_slice() {
