@@ -352,7 +352,7 @@ Yuri is ready. Nothing leaves this machine.
 
   As another bot, which anybody may bring here:
     curl -H 'Content-Type: application/json' -d '{{\"token\":\"{guest}\"}}' {web}/api/auth/login
-    curl -H 'Authorization: SESSION' {web}/api/messages?channelId={GUEST_TEXT}
+    curl -H 'Authorization: SESSION' '{web}/api/messages?channelId={GUEST_TEXT}'
     curl -H 'Authorization: SESSION' -H 'Content-Type: application/json' \\
          -d '{{\"sound\":\"airhorn\",\"channel_id\":\"{GUEST_VOICE}\"}}' {web}/api/guilds/{GUEST_GUILD}/play
 

@@ -124,9 +124,17 @@ async fn the_demonstration_plays_a_sound_for_a_login_through_the_real_redirects(
         1
     );
 
-    // Another bot than the server's own can be brought, and plays.
+    bring_a_bot(&web, &text(&ready["discord"])).await;
+
+    terminate(demo);
+    assert!(!authority.exists(), "everything it made is removed");
+}
+
+/// Another bot than the server's own can be brought, and plays.
+async fn bring_a_bot(web: &str, discord: &str) {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
     let program = Client::builder().no_proxy().build().unwrap();
-    let state = format!("{}/sim/state", text(&ready["discord"]));
+    let state = format!("{discord}/sim/state");
     let state: Value = program
         .get(state)
         .send()
@@ -173,9 +181,6 @@ async fn the_demonstration_plays_a_sound_for_a_login_through_the_real_redirects(
         .unwrap();
     assert_eq!(played["state"], "playing", "{played}");
     assert_eq!(played["logged"], true, "{played}");
-
-    terminate(demo);
-    assert!(!authority.exists(), "everything it made is removed");
 }
 
 #[test]
