@@ -19,7 +19,7 @@ use bench::Failed;
 use bench::installation::{Installation, Person, authority};
 use bench::load::Load;
 use bench::process::{self, LOAD_CORE, SERVER_CORE};
-use bench::product::{self, target_folder, workspace};
+use bench::product::{self, target_folder};
 use bench::routes::{self, Route};
 use clap::Parser;
 use discord_sim::{
@@ -80,12 +80,7 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), Failed> {
     let target = target_folder()?;
-    let binary = match &options.server {
-        Some(binary) => binary
-            .canonicalize()
-            .map_err(|error| format!("{}: {error}", binary.display()))?,
-        None => product::build(&workspace(), &target)?,
-    };
+    let binary = product::find_or_build(options.server.as_deref(), &target)?;
     let (rounds, run_ms) = if options.quick {
         (1, 100)
     } else {

@@ -21,7 +21,7 @@ use bench::Failed;
 use bench::figures::{Goals, Times};
 use bench::installation::{Installation, Person, authority};
 use bench::process::{self, memory};
-use bench::product::{self, target_folder, workspace};
+use bench::product::{self, target_folder};
 use clap::Parser;
 use discord_sim::{RateLimits, Settings, Sim, User};
 use reqwest::{Client, Response};
@@ -88,12 +88,7 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), Failed> {
     let target = target_folder()?;
-    let binary = match &options.server {
-        Some(binary) => binary
-            .canonicalize()
-            .map_err(|error| format!("{}: {error}", binary.display()))?,
-        None => product::build(&workspace(), &target)?,
-    };
+    let binary = product::find_or_build(options.server.as_deref(), &target)?;
     let folder = target.join("bench/listeners");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -70,10 +70,7 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<(), Failed> {
     let target = target_folder()?;
     let folder = target.join("bench");
-    let binary = match &options.server {
-        Some(binary) => binary.canonicalize()?,
-        None => product::build(&workspace(), &target)?,
-    };
+    let binary = product::find_or_build(options.server.as_deref(), &target)?;
     let peers = if options.no_peers {
         None
     } else {

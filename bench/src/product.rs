@@ -26,11 +26,21 @@ pub fn target_folder() -> Result<PathBuf, Failed> {
         .to_owned())
 }
 
-/// Builds the server as it is shipped; its path.
+/// The server that was named, else one that is built as it is shipped; its path.
 ///
 /// # Errors
-/// When it does not build.
-pub fn build(workspace: &Path, target: &Path) -> Result<PathBuf, Failed> {
+/// When there is no such file, or the server does not build.
+pub fn find_or_build(named: Option<&Path>, target: &Path) -> Result<PathBuf, Failed> {
+    match named {
+        Some(binary) => binary
+            .canonicalize()
+            .map_err(|error| format!("{}: {error}", binary.display()).into()),
+        None => build(&workspace(), target),
+    }
+}
+
+/// Builds the server as it is shipped; its path.
+fn build(workspace: &Path, target: &Path) -> Result<PathBuf, Failed> {
     eprintln!("building the server (profile dist; minutes, the first time) ...");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)

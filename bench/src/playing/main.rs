@@ -141,12 +141,7 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), Failed> {
     let target = target_folder()?;
-    let binary = match &options.server {
-        Some(binary) => binary
-            .canonicalize()
-            .map_err(|error| format!("{}: {error}", binary.display()))?,
-        None => product::build(&workspace(), &target)?,
-    };
+    let binary = product::find_or_build(options.server.as_deref(), &target)?;
     let folder = target.join("bench");
     let clients = if options.no_peers {
         None

@@ -27,7 +27,7 @@ use bench::figures::{Goals, Times, bytes, number};
 use bench::installation::Installation;
 use bench::load::Load;
 use bench::process::{self, LOAD_CORE};
-use bench::product::{self, target_folder, workspace};
+use bench::product::{self, target_folder};
 use bench::routes::{self, Route};
 use clap::Parser;
 use tokio::runtime::Runtime;
@@ -124,12 +124,7 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), Failed> {
     let target = target_folder()?;
-    let binary = match &options.server {
-        Some(binary) => binary
-            .canonicalize()
-            .map_err(|error| format!("{}: {error}", binary.display()))?,
-        None => product::build(&workspace(), &target)?,
-    };
+    let binary = product::find_or_build(options.server.as_deref(), &target)?;
     let plan = Plan::new(options);
     // Before there are threads: the simulator shares the core of the load.
     process::pin_self(LOAD_CORE);
